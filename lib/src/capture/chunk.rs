@@ -1,0 +1,55 @@
+//! The unit of reading: a block of file bytes and the records that lie in it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::LinkType;
+use crate::time::Timestamp;
+
+/// A block of file bytes with the heads of the records that lie wholly in it. Buffers are reused.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    /// File bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// The records, in file order.
+    pub(crate) heads: Vec<Head>,
+}
+
+/// Where one packet lies in its chunk, and what its record says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Position of the record in its file, from 1, as Wireshark numbers frames.
+    pub(crate) frame: u64,
+    /// When it was captured; for a record without a time (pcapng SPB), that of the packet before it.
+    pub(crate) time: Timestamp,
+    /// Whether the record has a time of its own.
+    pub(crate) timed: bool,
+    /// Link-layer type of the interface.
+    pub(crate) link: LinkType,
+    /// Interface number in the file (pcapng: over all sections), 0 for pcap.
+    pub(crate) interface: u32,
+    /// First byte of the packet in the chunk.
+    pub(crate) offset: u32,
+    /// Bytes that were captured.
+    pub(crate) captured: u32,
+    /// Bytes that the packet had on the wire.
+    pub(crate) original: u32,
+}
+
+impl Chunk {
+    /// The captured bytes of a packet of this chunk.
+    pub(crate) fn packet(&self, head: &Head) -> &[u8] {
+        &self.bytes[head.offset as usize..][..head.captured as usize]
+    }
+}
+
+/// Neighbouring records of one chunk that come next in the order of time.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// Index of the file in its capture, in order of first timestamps.
+    pub(crate) file: u16,
+    /// Where the records lie.
+    pub(crate) chunk: Arc<Chunk>,
+    /// Which of the chunk's heads.
+    pub(crate) heads: Range<usize>,
+}

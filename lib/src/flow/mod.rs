@@ -1,0 +1,236 @@
+//! TCP connections: their life, and the ordered bytes of both directions.
+
+mod key;
+
+pub use key::{CommunityId, Endpoint, FlowKey};
+
+use std::net::IpAddr;
+
+use crate::time::Timestamp;
+
+/// A frame of one vantage point and its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// Which frame.
+    pub frame: FrameId,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
+/// A frame: the file of its capture, and its number there. Orders by file, then number.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(u64);
+
+impl FrameId {
+    /// From the index of the file and the frame's number in it (from 1, below 2^48).
+    pub const fn new(file: u16, number: u64) -> Self {
+        FrameId((file as u64) << 48 | number & 0xffff_ffff_ffff)
+    }
+
+    /// Index of the file in its capture.
+    pub const fn file(self) -> usize {
+        (self.0 >> 48) as usize
+    }
+
+    /// Number of the frame in its file, from 1.
+    pub const fn number(self) -> u64 {
+        self.0 & 0xffff_ffff_ffff
+    }
+}
+
+impl std::fmt::Debug for FrameId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.file(), self.number())
+    }
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dir {
+    /// From the originator to the responder.
+    Orig = 0,
+    /// From the responder to the originator.
+    Resp = 1,
+}
+
+impl Dir {
+    /// The other direction.
+    pub const fn flip(self) -> Self {
+        match self {
+            Dir::Orig => Dir::Resp,
+            Dir::Resp => Dir::Orig,
+        }
+    }
+}
+
+/// A connection of one vantage point: the number of its first packet among all packets, which orders connections
+/// as Wireshark's `tcp.stream` does. The stream number itself is the rank among all connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u64);
+
+/// How a connection began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Handshake {
+    /// SYN and SYN/ACK were seen.
+    Full,
+    /// The SYN was answered by a reset.
+    Refused,
+    /// The SYN was not answered.
+    Unanswered,
+    /// One of SYN and SYN/ACK is missing, but the connection went on.
+    Partial,
+    /// The connection began before the capture.
+    #[default]
+    None,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Close {
+    /// Both sides sent FIN, or one did and nothing else closed it.
+    Fin,
+    /// Reset.
+    Rst,
+    /// Still open when the capture ended.
+    #[default]
+    Open,
+}
+
+/// One TCP connection (Wireshark's `tcp.stream`, Zeek's connection).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Its place among the connections of this vantage point.
+    pub id: FlowId,
+    /// Sender of the first SYN, else of the first frame.
+    pub orig: Endpoint,
+    /// The other end.
+    pub resp: Endpoint,
+    /// First packet.
+    pub first: Moment,
+    /// Last packet.
+    pub last: Moment,
+    /// How it began.
+    pub handshake: Handshake,
+    /// How it ended.
+    pub close: Close,
+    /// What each direction carried: `[Dir::Orig as usize]`, `[Dir::Resp as usize]`.
+    pub sides: [Side; 2],
+    /// The first SYN without ACK.
+    pub syn: Option<Syn>,
+    /// The first SYN with ACK.
+    pub syn_ack: Option<Syn>,
+    /// Copies of the first SYN, itself included.
+    pub syn_count: u32,
+    /// The last copy of the SYN.
+    pub last_syn: Option<Moment>,
+    /// The first reset: who sent it, in which frame, with which TTL, and whether it acknowledges the SYN.
+    pub reset: Option<Reset>,
+    /// An ICMP error that quotes this connection: the first one.
+    pub unreachable: Option<Unreachable>,
+    /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
+    pub duplicates: u32,
+}
+
+impl Connection {
+    /// What one direction carried.
+    pub fn side(&self, dir: Dir) -> &Side {
+        &self.sides[dir as usize]
+    }
+}
+
+/// One direction of a connection.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Side {
+    /// Packets.
+    pub packets: u64,
+    /// Distinct payload bytes that were seen.
+    pub bytes: u64,
+    /// Payload bytes that were skipped: never captured, or cut by the snapshot length.
+    pub missing: u64,
+    /// Of `missing`, those cut by the snapshot length.
+    pub cut: u64,
+    /// Segments that carried only bytes seen before.
+    pub retransmitted: u32,
+    /// Segments that came late but carried new bytes.
+    pub out_of_order: u32,
+    /// Segments that carried other bytes than the first copy did.
+    pub conflicting: u32,
+    /// Keep-alive probes (RFC 9293, 3.8.4).
+    pub keepalives: u32,
+    /// Times the window was closed.
+    pub zero_windows: u32,
+    /// The FIN.
+    pub fin: Option<Moment>,
+    /// First packet of this direction.
+    pub first: Option<Moment>,
+    /// Last packet of this direction.
+    pub last: Option<Moment>,
+    /// TTL of the first packet that is neither SYN nor RST, else of the first packet.
+    pub ttl: u8,
+    /// Smallest and largest TTL of all packets but resets.
+    pub ttl_range: (u8, u8),
+    /// Source hardware address of the first packet.
+    pub mac: Option<[u8; 6]>,
+    /// The last acknowledgment number covers bytes of the other direction that were never captured.
+    pub acked_unseen: bool,
+    /// SHA-256 of the reassembled bytes, when asked for; `None` when bytes are missing.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// A SYN as it shows the stack that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Syn {
+    /// Its frame.
+    pub at: Moment,
+    /// Initial sequence number.
+    pub isn: u32,
+    /// TTL as captured.
+    pub ttl: u8,
+    /// IPv4 "don't fragment".
+    pub df: bool,
+    /// IPv4 identification.
+    pub ip_id: u16,
+    /// Window field.
+    pub window: u16,
+    /// Maximum segment size option (RFC 9293, 3.7.1).
+    pub mss: Option<u16>,
+    /// Window scale option (RFC 7323, 2).
+    pub scale: Option<u8>,
+    /// The option kinds in their order, NOP (1) included, end-of-list and what follows it not.
+    pub options: Box<[u8]>,
+    /// The value of the timestamp option (RFC 7323, 3).
+    pub timestamp: Option<u32>,
+}
+
+/// A reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reset {
+    /// Its frame.
+    pub at: Moment,
+    /// Who sent it.
+    pub from: Dir,
+    /// Its TTL.
+    pub ttl: u8,
+    /// Whether it answers the SYN: RST with an acknowledgment of the SYN's sequence number plus one.
+    pub answers_syn: bool,
+}
+
+/// An ICMP destination-unreachable message about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unreachable {
+    /// Its frame.
+    pub at: Moment,
+    /// Who sent it.
+    pub from: IpAddr,
+    /// Whether it is ICMPv6.
+    pub v6: bool,
+    /// Its code.
+    pub code: u8,
+}

@@ -1,0 +1,15 @@
+//! Diagnoses what is wrong between a Cisco voice server and Microsoft Exchange, from packet captures.
+//!
+//! Data flows one way; each module knows those before it and none after it:
+//!
+//! ```text
+//! capture -> packet -> flow -> proto -> facts -> rules -> report
+//! records    slices   streams  events   rows    findings  data
+//! ```
+
+pub mod capture;
+pub mod config;
+pub mod error;
+pub mod flow;
+pub mod packet;
+pub mod time;
