@@ -12,4 +12,5 @@ pub mod config;
 pub mod error;
 pub mod flow;
 pub mod packet;
+pub mod proto;
 pub mod time;
