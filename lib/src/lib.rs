@@ -7,10 +7,22 @@
 //! records    slices   streams  events   rows    findings  data
 //! ```
 
+pub mod analyzer;
 pub mod capture;
 pub mod config;
 pub mod error;
+pub mod facts;
 pub mod flow;
 pub mod packet;
 pub mod proto;
+pub mod records;
+pub mod report;
+pub mod rules;
 pub mod time;
+
+pub use analyzer::{Analyzer, Sink};
+pub use capture::{Capture, Vantage};
+pub use config::Config;
+pub use error::{Error, Result};
+pub use facts::Facts;
+pub use report::Report;

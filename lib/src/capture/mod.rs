@@ -85,3 +85,9 @@ pub struct Damage {
     /// What is wrong there.
     pub cause: String,
 }
+
+/// The captures of one vantage point: one file, or the files of a rotated set.
+#[derive(Debug)]
+pub struct Capture {
+    _private: (),
+}

@@ -1,0 +1,151 @@
+//! What the capture could have seen. Rules about silence ask here first.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::capture::Head;
+use crate::flow::{FrameId, Moment};
+use crate::time::Timestamp;
+
+/// A pause of all hosts that is longer than this is remembered.
+const SILENCE: i64 = 20_000_000_000;
+/// Time going back by more than this is a clock step; less is the jitter of several capture queues.
+const STEP: i64 = 1_000_000_000;
+/// Silences and steps that are kept. Beyond, the shortest silence makes room.
+const KEPT: usize = 4096;
+/// Hosts that are kept.
+const HOSTS: usize = 65_536;
+
+/// What one capture point could have seen.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Earliest packet.
+    pub first: Option<Moment>,
+    /// Latest packet.
+    pub last: Option<Moment>,
+    /// Packets of all kinds.
+    pub packets: u64,
+    /// Stretches without a packet of anyone, longer than 20 seconds, in time order.
+    pub silences: Vec<Silence>,
+    /// Places where time goes back.
+    pub steps: Vec<ClockStep>,
+    /// Hosts seen in packets other than TCP.
+    pub hosts: BTreeMap<IpAddr, Host>,
+}
+
+/// A stretch without a packet of anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// The last packet before it.
+    pub from: Moment,
+    /// The first packet after it.
+    pub to: Moment,
+}
+
+/// A place where the capture's clock jumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockStep {
+    /// The last packet before it.
+    pub before: Moment,
+    /// The first packet after it.
+    pub after: Moment,
+}
+
+/// What was seen of a host outside TCP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Host {
+    /// Packets that it sent.
+    pub sent: u64,
+    /// Packets that were sent to it.
+    pub received: u64,
+    /// When it was first seen.
+    pub first: Timestamp,
+    /// When it was last seen.
+    pub last: Timestamp,
+}
+
+impl Coverage {
+    /// Counts one packet. Cheap: it is called for every packet of the capture.
+    pub(crate) fn packet(&mut self, file: u16, head: &Head) {
+        self.packets += 1;
+        if !head.timed {
+            return;
+        }
+        let at = Moment {
+            frame: FrameId::new(file, head.frame),
+            time: head.time,
+        };
+        let Some(last) = self.last else {
+            (self.first, self.last) = (Some(at), Some(at));
+            return;
+        };
+        let pause = at.time.since(last.time);
+        if pause >= 0 {
+            if pause > SILENCE {
+                self.silence(Silence { from: last, to: at });
+            }
+            self.last = Some(at);
+            return;
+        }
+        if pause < -STEP && self.steps.len() < KEPT {
+            self.steps.push(ClockStep {
+                before: last,
+                after: at,
+            });
+        }
+        if pause < -STEP {
+            // After a step backwards the new time is the time.
+            self.last = Some(at);
+        }
+        if self.first.is_some_and(|first| at.time < first.time) {
+            self.first = Some(at);
+        }
+    }
+
+    fn silence(&mut self, silence: Silence) {
+        if self.silences.len() == KEPT {
+            let shortest = self.silences.iter().enumerate().min_by_key(|(_, s)| s.length());
+            if let Some((index, _)) = shortest.filter(|(_, s)| s.length() < silence.length()) {
+                self.silences.remove(index);
+            } else {
+                return;
+            }
+        }
+        self.silences.push(silence);
+    }
+
+    /// Counts a packet that is not TCP; what TCP shows of a host stands in the connections.
+    pub(crate) fn datagram(&mut self, src: IpAddr, dst: IpAddr, time: Timestamp) {
+        for (ip, sent) in [(src, true), (dst, false)] {
+            if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&ip) {
+                continue;
+            }
+            let host = self.hosts.entry(ip).or_insert(Host {
+                first: time,
+                last: time,
+                ..Host::default()
+            });
+            host.sent += u64::from(sent);
+            host.received += u64::from(!sent);
+            host.first = host.first.min(time);
+            host.last = host.last.max(time);
+        }
+    }
+
+    /// Length of the capture in seconds.
+    pub fn span(&self) -> f64 {
+        match (self.first, self.last) {
+            (Some(first), Some(last)) => last.time.seconds_since(first.time),
+            _ => 0.0,
+        }
+    }
+}
+
+impl Silence {
+    /// Length in nanoseconds.
+    pub fn length(&self) -> i64 {
+        self.to.time.since(self.from.time)
+    }
+}

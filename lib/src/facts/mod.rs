@@ -1,0 +1,71 @@
+//! What is remembered of the traffic: tables of rows, without any judgement.
+
+mod coverage;
+mod notifications;
+mod reachability;
+mod subscriptions;
+
+pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub use notifications::{NotificationRow, ReplyRow};
+pub use reachability::{Reach, Service};
+pub use subscriptions::Subscription;
+
+use crate::capture::{FileInfo, Vantage};
+use crate::flow::{Connection, FlowId};
+
+/// The facts of all vantage points, the Exchange side first.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Facts {
+    /// One entry per vantage point.
+    pub vantages: Vec<VantageFacts>,
+    /// The analysis was interrupted.
+    pub partial: bool,
+}
+
+/// The facts of one vantage point.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VantageFacts {
+    /// Where it is, when it was said or can be inferred.
+    pub vantage: Option<Vantage>,
+    /// The files, in time order.
+    pub files: Vec<FileInfo>,
+    /// What the capture could have seen.
+    pub coverage: Coverage,
+    /// TCP connections, in the order of their first packets: the index is the stream number.
+    pub connections: Vec<Connection>,
+    /// Push notifications, in the order of completion.
+    pub notifications: Vec<NotificationRow>,
+    /// Push subscriptions, in the order of their first notification.
+    pub subscriptions: Vec<Subscription>,
+    /// Services and who could reach them.
+    pub reachability: Vec<Reach>,
+    /// Bounds of the analysis and how often they were met.
+    pub limits: Vec<LimitHits>,
+}
+
+/// A bound of the analysis and how often it was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitHits {
+    /// What is stored, and in which unit the bound is.
+    pub store: &'static str,
+    /// The bound.
+    pub limit: u64,
+    /// How often something was dropped or folded because of it.
+    pub hits: u64,
+}
+
+impl VantageFacts {
+    /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
+    pub fn stream(&self, flow: FlowId) -> Option<usize> {
+        self.connections
+            .binary_search_by_key(&flow, |connection| connection.id)
+            .ok()
+    }
+
+    /// The row of a connection.
+    pub fn connection(&self, flow: FlowId) -> Option<&Connection> {
+        self.stream(flow).map(|stream| &self.connections[stream])
+    }
+}
