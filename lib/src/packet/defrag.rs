@@ -193,11 +193,12 @@ impl Partial {
         if len == 0 || end > LONGEST {
             return;
         }
+        // A second end would leave a half-filled block in the middle.
+        if !fragment.place.more && *self.len.get_or_insert(end) != end {
+            return;
+        }
         if start == 0 && !self.has(0) {
             self.protocol = fragment.protocol;
-        }
-        if !fragment.place.more {
-            self.len.get_or_insert(end);
         }
         if self.payload.len() < end {
             self.payload.resize(end, 0);
@@ -248,6 +249,165 @@ impl Partial {
         Joined {
             protocol: self.protocol,
             payload: self.payload,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn fragment(id: u32, offset: u16, more: bool, payload: &[u8]) -> Fragment<'_> {
+        let addr = IpAddr::from([192, 0, 2, 1]);
+        Fragment {
+            key: Key {
+                src: addr,
+                dst: addr,
+                id,
+                protocol: 17,
+            },
+            place: Place { id, offset, more },
+            protocol: 17,
+            payload,
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanos(seconds * SECOND)
+    }
+
+    fn table() -> Fragments {
+        Fragments::new(1 << 20)
+    }
+
+    #[test]
+    fn fragments_of_two_datagrams_are_kept_apart() {
+        let mut table = table();
+        assert_eq!(table.add(&fragment(1, 0, true, &[1; 8]), at(0)), None);
+        assert_eq!(table.add(&fragment(2, 8, false, &[2; 3]), at(0)), None);
+        let one = table.add(&fragment(1, 8, false, &[1; 3]), at(0));
+        assert_eq!(
+            one,
+            Some(Joined {
+                protocol: 17,
+                payload: vec![1; 11]
+            })
+        );
+        let two = table.add(&fragment(2, 0, true, &[2; 8]), at(0));
+        assert_eq!(
+            two,
+            Some(Joined {
+                protocol: 17,
+                payload: vec![2; 11]
+            })
+        );
+        assert_eq!((table.held, table.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn an_identification_used_again_after_half_a_minute_is_another_datagram() {
+        let mut table = table();
+        assert_eq!(table.add(&fragment(1, 0, true, &[1; 8]), at(0)), None);
+        assert_eq!(table.add(&fragment(1, 8, false, &[2; 8]), at(31)), None);
+        let expected = Joined {
+            protocol: 17,
+            payload: [[3; 8], [2; 8]].concat(),
+        };
+        assert_eq!(table.add(&fragment(1, 0, true, &[3; 8]), at(32)), Some(expected));
+        assert_eq!(
+            table.counts().expired,
+            Dropped {
+                datagrams: 1,
+                bytes: 8
+            }
+        );
+    }
+
+    #[test]
+    fn a_flood_makes_room_by_dropping_the_oldest() {
+        let mut table = Fragments::new(100_000);
+        let mut most = 0;
+        for id in 0..10_000 {
+            assert_eq!(table.add(&fragment(id, 0, true, &[0; 1480]), at(0)), None);
+            most = most.max(table.held);
+        }
+        assert!(most <= 100_000 && table.waiting.len() == table.order.len());
+        let evicted = table.counts().evicted.datagrams;
+        assert_eq!(evicted + table.waiting.len() as u64, 10_000);
+        assert_eq!(table.add(&fragment(0, 1480, false, &[0; 8]), at(0)), None);
+        assert!(table.add(&fragment(9_999, 1480, false, &[0; 8]), at(0)).is_some());
+    }
+
+    #[test]
+    fn what_would_be_longer_than_any_packet_is_refused() {
+        let mut table = table();
+        assert_eq!(table.add(&fragment(1, 65_528, false, &[0; 8]), at(0)), None);
+        assert!(table.held <= OVERHEAD);
+    }
+
+    /// Every byte by itself, in a map: the first copy stays, the first last fragment tells the length and others are ignored.
+    fn model(fragments: &[(u16, bool, Vec<u8>)]) -> Option<(usize, Vec<u8>)> {
+        let (mut bytes, mut end) = (BTreeMap::new(), None);
+        for (n, (offset, more, payload)) in fragments.iter().enumerate() {
+            let len = if *more {
+                payload.len() / 8 * 8
+            } else {
+                payload.len()
+            };
+            if len == 0
+                || (!more && *end.get_or_insert(usize::from(*offset) + len) != usize::from(*offset) + len)
+            {
+                continue;
+            }
+            for (at, byte) in (usize::from(*offset)..).zip(&payload[..len]) {
+                bytes.entry(at).or_insert(*byte);
+            }
+            if let Some(end) = end
+                && (0..end).all(|at| bytes.contains_key(&at))
+            {
+                return Some((n, (0..end).map(|at| bytes[&at]).collect()));
+            }
+        }
+        None
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_a_datagram_join_in_any_order(
+            payload in prop::collection::vec(any::<u8>(), 1..3000),
+            blocks in 1..40_usize,
+            seed in any::<prop::sample::Index>(),
+        ) {
+            let size = blocks * BLOCK;
+            let last = payload.len().div_ceil(size) - 1;
+            let mut pieces: Vec<_> = payload.chunks(size).enumerate().collect();
+            let middle = seed.index(pieces.len());
+            pieces.rotate_left(middle);
+            pieces[..last / 2].reverse();
+            let mut table = table();
+            let mut joined = Vec::new();
+            for (n, piece) in pieces {
+                joined.extend(table.add(&fragment(1, (n * size) as u16, n < last, piece), at(0)));
+            }
+            prop_assert_eq!(joined, [Joined { protocol: 17, payload }]);
+            prop_assert_eq!(table.held, 0);
+        }
+
+        #[test]
+        fn overlapping_pieces_join_as_the_model_says(
+            pieces in prop::collection::vec(
+                (0..8_u16, prop::bool::weighted(0.7), prop::collection::vec(any::<u8>(), 0..40)), 1..20),
+        ) {
+            let pieces: Vec<_> = pieces.into_iter().map(|(block, more, bytes)| (block * 8, more, bytes)).collect();
+            let mut table = table();
+            let joined = pieces.iter().enumerate().find_map(|(n, (offset, more, bytes))| {
+                Some((n, table.add(&fragment(1, *offset, *more, bytes), at(0))?.payload))
+            });
+            prop_assert_eq!(joined, model(&pieces));
         }
     }
 }

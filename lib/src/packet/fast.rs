@@ -64,3 +64,57 @@ fn v6(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
     };
     Some((ip, rest.limit(len)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::{sample, slicer};
+
+    fn frames() -> Vec<Vec<u8>> {
+        let segment = sample::tcp(b"hello");
+        let (v4, v6) = (
+            sample::ipv4(protocol::TCP, &segment),
+            sample::ipv6(protocol::TCP, &segment),
+        );
+        let tagged = |kind: [u8; 2], ip: &[u8]| sample::ethernet(0x8100, &[&[0, 5], &kind[..], ip].concat());
+        vec![
+            sample::ethernet(0x0800, &v4),
+            sample::ethernet(0x86dd, &v6),
+            tagged([0x08, 0x00], &v4),
+            tagged([0x86, 0xdd], &v6),
+        ]
+    }
+
+    #[test]
+    fn ordinary_frames_take_the_short_way() {
+        for frame in frames() {
+            assert_eq!(
+                slice(Span::whole(&frame)),
+                Some(slicer::alone(link::ETHERNET, &frame))
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn the_short_way_leads_where_the_long_one_does(
+            which in 0..4_usize,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            len in 0..100_usize,
+            padding in 0..10_usize,
+        ) {
+            let mut frame = frames().swap_remove(which);
+            frame.extend(vec![0; padding]);
+            for (at, byte) in changes {
+                *at.get_mut(&mut frame) = byte;
+            }
+            let span = Span::new(&frame[..len.min(frame.len())], frame.len() as u32);
+            if let Some(packet) = slice(span) {
+                prop_assert_eq!(packet, slicer::walk(link::frame(link::ETHERNET, span)).0);
+            }
+        }
+    }
+}

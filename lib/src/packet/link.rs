@@ -33,7 +33,6 @@ pub(super) fn frame(link: LinkType, span: Span<'_>) -> Frame<'_> {
         Some(Framing::Ppp) => ppp_hdlc(span),
         Some(Framing::CiscoHdlc) => cisco_hdlc(span),
         Some(Framing::Nflog) => nflog(span),
-        Some(Framing::Ppi) => return ppi(span).unwrap_or(NOTHING),
         None => None,
     };
     Frame { macs: None, ip }
@@ -80,10 +79,10 @@ pub(super) fn ethertype(mut kind: u16, mut span: Span<'_>) -> Option<Span<'_>> {
             0x8847 | 0x8848 => return mpls(span),
             // PPPoE session: version and type 1, code 0 (RFC 2516, 4).
             0x8864 => {
-                let (&[0x11, 0, ..], rest) = span.split::<6>()? else {
+                let (&[0x11, 0, _, _, l0, l1], rest) = span.split()? else {
                     return None;
                 };
-                return ppp(rest);
+                return ppp(rest.limit(usize::from(u16::from_be_bytes([l0, l1]))));
             }
             _ => return None,
         }
@@ -156,34 +155,22 @@ fn loopback(span: Span<'_>) -> Option<Span<'_>> {
     }
 }
 
-/// Linux netfilter log (LINKTYPE_NFLOG): attributes in the byte order of the host, of which number 9 is the packet.
+/// Linux netfilter log (LINKTYPE_NFLOG): attributes in the byte order of the host; number 9, the last, is the packet.
 fn nflog(span: Span<'_>) -> Option<Span<'_>> {
-    const PAYLOAD: u16 = 9;
     let mut rest = span.skip(4)?;
     loop {
-        let (&[l0, l1, t0, t1], value) = rest.split()?;
+        let (&[l0, l1, k0, k1], value) = rest.split()?;
         // Attribute numbers are small: the byte that is zero tells the byte order.
-        let (len, kind) = match (t0, t1) {
-            (0, _) => (u16::from_be_bytes([l0, l1]), u16::from(t1)),
-            _ => (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([t0, t1])),
+        let (len, kind) = if k0 == 0 {
+            (u16::from_be_bytes([l0, l1]), k1)
+        } else {
+            (u16::from_le_bytes([l0, l1]), k0)
         };
-        let len = usize::from(len);
-        if kind == PAYLOAD {
-            return ip(value.limit(len.checked_sub(4)?));
+        if kind == 9 {
+            return ip(value);
         }
-        rest = rest.skip(len.max(4).next_multiple_of(4))?;
+        rest = rest.skip(usize::from(len).max(4).next_multiple_of(4))?;
     }
-}
-
-/// Per-packet information: its length and the link-layer type of the frame that follows, both little-endian.
-fn ppi(span: Span<'_>) -> Option<Frame<'_>> {
-    let &[_, _, l0, l1, t0, t1, t2, t3] = span.bytes.first_chunk()?;
-    let link = LinkType(u32::from_le_bytes([t0, t1, t2, t3]));
-    // One level: a PPI frame in a PPI frame would be nested at will.
-    if Framing::of(link) == Some(Framing::Ppi) {
-        return None;
-    }
-    Some(frame(link, span.skip(usize::from(u16::from_le_bytes([l0, l1])))?))
 }
 
 /// How the frames of a link-layer type begin.
@@ -197,7 +184,6 @@ enum Framing {
     Ppp,
     CiscoHdlc,
     Nflog,
-    Ppi,
 }
 
 impl Framing {
@@ -211,9 +197,54 @@ impl Framing {
             0 | 108 => Framing::Loopback,
             9 | 50 => Framing::Ppp,
             104 => Framing::CiscoHdlc,
-            192 => Framing::Ppi,
             239 => Framing::Nflog,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Transport, sample, slicer};
+
+    #[test]
+    fn an_ip_packet_slices_the_same_on_every_link_type() {
+        for ip in [
+            sample::ipv4(6, &sample::tcp(b"hello")),
+            sample::ipv6(6, &sample::tcp(b"hello")),
+        ] {
+            let expected = slicer::alone(LinkType(101), &ip);
+            assert_eq!(expected.tcp().map(|tcp| tcp.payload), Some(&b"hello"[..]));
+            for (name, link, frame) in sample::framings(&ip) {
+                let packet = slicer::alone(LinkType(link), &frame);
+                assert!(supported(LinkType(link)), "{name}");
+                assert_eq!(
+                    (packet.ip, packet.transport),
+                    (expected.ip, expected.transport),
+                    "{name}"
+                );
+                assert_eq!(packet.macs, (link == 1).then_some(sample::MACS), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_link_type_gives_an_empty_packet() {
+        let ip = sample::ipv4(6, &sample::tcp(b"hello"));
+        assert!(!supported(LinkType(105)));
+        assert_eq!(slicer::alone(LinkType(105), &ip).transport, Transport::None);
+    }
+
+    #[test]
+    fn padding_in_a_pppoe_frame_is_no_payload_even_if_ip_counts_it() {
+        let mut ip = sample::ipv4(6, &sample::tcp(b""));
+        ip[3] += 2;
+        let head = [0x11, 0, 0, 1, 0, ip.len() as u8 + 2, 0, 0x21];
+        let frame = sample::ethernet(0x8864, &[&head, &ip[..], &[0; 6]].concat());
+        assert_eq!(
+            slicer::alone(ETHERNET, &frame).tcp().map(|tcp| tcp.payload_len),
+            Some(0)
+        );
     }
 }

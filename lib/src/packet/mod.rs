@@ -7,6 +7,8 @@ mod fast;
 mod icmp;
 mod ip;
 mod link;
+#[cfg(test)]
+mod sample;
 mod slicer;
 mod span;
 mod tcp;

@@ -5,21 +5,36 @@
 pub(super) struct Span<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) cut: u32,
+    /// Whether a length field said where it ends. The length in the capture's record is no such field: some programs
+    /// write what they kept.
+    bounded: bool,
 }
 
 impl<'a> Span<'a> {
-    /// Bytes of which `original` were on the wire.
+    /// A frame of which `original` bytes were on the wire.
     pub(super) fn new(bytes: &'a [u8], original: u32) -> Self {
-        let captured = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         Span {
             bytes,
-            cut: original.saturating_sub(captured),
+            cut: original.saturating_sub(len32(bytes)),
+            bounded: false,
         }
     }
 
-    /// Bytes that were captured in full.
+    /// Bytes of which nothing was cut.
     pub(super) fn whole(bytes: &'a [u8]) -> Self {
-        Span { bytes, cut: 0 }
+        Span {
+            bytes,
+            cut: 0,
+            bounded: true,
+        }
+    }
+
+    /// The same bytes, of which a length field inside may tell that more was cut before they were sent.
+    pub(super) fn unbounded(self) -> Self {
+        Span {
+            bounded: false,
+            ..self
+        }
     }
 
     /// What follows a header of `len` bytes; `None` when the header was not captured in full.
@@ -36,15 +51,19 @@ impl<'a> Span<'a> {
         Some((head, Span { bytes, ..self }))
     }
 
-    /// The first `len` bytes, as a length field of the layer before counts them. What is not there was cut, even
-    /// when the record does not say so: some programs write the captured length as the original one.
+    /// The first `len` bytes, as a length field of the header before says. Within a layer whose own length is known it
+    /// reaches no further than that.
     pub(super) fn limit(self, len: usize) -> Self {
         match self.bytes.get(..len) {
             Some(bytes) => Span::whole(bytes),
-            None => Span {
-                bytes: self.bytes,
-                cut: u32::try_from(len - self.bytes.len()).unwrap_or(u32::MAX),
-            },
+            None => {
+                let cut = u32::try_from(len - self.bytes.len()).unwrap_or(u32::MAX);
+                Span {
+                    cut: if self.bounded { cut.min(self.cut) } else { cut },
+                    bounded: true,
+                    ..self
+                }
+            }
         }
     }
 
@@ -54,6 +73,10 @@ impl<'a> Span<'a> {
             .unwrap_or(u32::MAX)
             .saturating_add(self.cut)
     }
+}
+
+fn len32(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 /// The 16-bit field at `at`, in network byte order.

@@ -114,3 +114,97 @@ pub fn tcp_options(options: &[u8]) -> impl Iterator<Item = TcpOption<'_>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::sample;
+
+    #[test]
+    fn a_segment_is_read_field_by_field() {
+        let bytes = sample::tcp(b"hello");
+        let expected = Tcp {
+            src_port: 50_000,
+            dst_port: 80,
+            seq: 1000,
+            ack: 2000,
+            flags: 0x18,
+            window: 3000,
+            options: &[2, 4, 5, 0xb4],
+            payload: b"hello",
+            payload_len: 5,
+        };
+        assert_eq!(tcp(Span::whole(&bytes)), Some(expected));
+    }
+
+    #[test]
+    fn a_data_offset_inside_the_header_gives_no_payload() {
+        let mut bytes = sample::tcp(b"hello");
+        bytes[12] = 0x40;
+        let segment = tcp(Span::whole(&bytes)).unwrap();
+        assert_eq!(
+            (segment.options, segment.payload, segment.payload_len),
+            (&[][..], &[][..], 0)
+        );
+    }
+
+    #[test]
+    fn a_data_offset_beyond_the_packet_gives_what_options_there_are() {
+        let mut bytes = sample::tcp(b"hello");
+        bytes[12] = 0xf0;
+        let segment = tcp(Span::whole(&bytes)).unwrap();
+        assert_eq!(
+            (segment.options.len(), segment.payload, segment.payload_len),
+            (9, &[][..], 0)
+        );
+    }
+
+    #[test]
+    fn a_udp_length_bounds_the_payload_unless_it_cannot_be() {
+        let mut bytes = sample::udp(53, 54, b"hello");
+        bytes[5] = 8 + 3;
+        assert_eq!(udp(Span::whole(&bytes)).unwrap().payload, b"hel");
+        bytes[5] = 0;
+        assert_eq!(udp(Span::whole(&bytes)).unwrap().payload, b"hello");
+        let ports = Udp {
+            src_port: 53,
+            dst_port: 54,
+            payload: &[],
+        };
+        assert_eq!(udp(Span::whole(&bytes[..5])), Some(ports));
+    }
+
+    #[test]
+    fn options_are_read_until_one_cannot_be() {
+        use TcpOption::*;
+        let known = [
+            2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7, 34, 4, 9, 9, 0, 2,
+        ];
+        let expected = [
+            Mss(1460),
+            SackPermitted,
+            Timestamps(1, 2),
+            Nop,
+            WindowScale(7),
+            Other(34, &[9, 9]),
+        ];
+        assert_eq!(tcp_options(&known).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            tcp_options(&known).map(|o| o.kind()).collect::<Vec<_>>(),
+            [2, 4, 8, 1, 3, 34]
+        );
+        for bad in [&[1, 2, 0, 1][..], &[1, 2, 1, 1], &[1, 2, 5, 1], &[1, 2]] {
+            assert_eq!(tcp_options(bad).collect::<Vec<_>>(), [Nop], "{bad:?}");
+        }
+        assert_eq!(tcp_options(&[2, 3, 5]).collect::<Vec<_>>(), [Other(2, &[5])]);
+    }
+
+    proptest! {
+        #[test]
+        fn there_are_never_more_options_than_bytes(bytes in prop::collection::vec(0..12_u8, 0..40)) {
+            prop_assert!(tcp_options(&bytes).count() <= bytes.len());
+        }
+    }
+}

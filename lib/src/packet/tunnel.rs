@@ -5,8 +5,10 @@ use super::ip::protocol;
 use super::link::{self, Frame};
 use super::span::{Span, be16};
 
-/// The frame inside an IP packet of this protocol, when it is a tunnel's.
+/// The frame inside an IP packet of this protocol, when it is a tunnel's. A mirror session may have cut the frame
+/// before it was sent, so that the lengths inside count, not those of the packet.
 pub(super) fn inner(protocol: u8, span: Span<'_>) -> Option<Frame<'_>> {
+    let span = span.unbounded();
     match protocol {
         protocol::IPV4 | protocol::IPV6 => Some(bare(span)),
         protocol::GRE => gre(span),
@@ -83,4 +85,101 @@ fn teredo(mut span: Span<'_>) -> Option<Frame<'_>> {
         span = span.skip(8)?;
     }
     (span.bytes.first()? >> 4 == 6).then(|| bare(span))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use crate::capture::LinkType;
+    use crate::packet::slicer::alone;
+    use crate::packet::{Transport, sample};
+
+    const RAW: LinkType = LinkType(101);
+
+    #[test]
+    fn every_tunnel_is_unwrapped_once() {
+        let inner = sample::ipv6(6, &sample::tcp(b"hello"));
+        let frame = sample::ethernet(0x86dd, &inner);
+        let gre = |head: &[u8], inner: &[u8]| sample::ipv4(47, &[head, inner].concat());
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 1, 0], &frame[..]].concat();
+        let teredo = [&[0, 1], &[0; 11][..], &[0, 0, 1, 2, 3, 4, 5, 6], &inner].concat();
+        let erspan3 = |flags: u8| {
+            [
+                &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1],
+                &[0x20, 5, 0, 1, 0, 0, 0, 9, 0, 0][..],
+                &[0, flags],
+            ]
+            .concat()
+        };
+        let platform = [erspan3(1), vec![9; 8]].concat();
+        let tunnels = [
+            ("6in4", false, sample::ipv4(41, &inner)),
+            ("6in6", false, sample::ipv6(41, &inner)),
+            ("GRE", false, gre(&[0, 0, 0x86, 0xdd], &inner)),
+            (
+                "GRE, all options",
+                false,
+                gre(&[&[0xb0, 0, 0x86, 0xdd], &[0; 12][..]].concat(), &inner),
+            ),
+            (
+                "GRE, Ethernet",
+                true,
+                gre(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 1], &frame),
+            ),
+            ("ERSPAN I", true, gre(&[0, 0, 0x88, 0xbe], &frame)),
+            (
+                "ERSPAN II",
+                true,
+                gre(
+                    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 1, 0, 0, 0, 9],
+                    &frame,
+                ),
+            ),
+            ("ERSPAN III", true, gre(&erspan3(0), &frame)),
+            ("ERSPAN III, platform header", true, gre(&platform, &frame)),
+            ("VXLAN", true, sample::ipv4(17, &sample::udp(5555, 4789, &vxlan))),
+            (
+                "Teredo",
+                false,
+                sample::ipv4(17, &sample::udp(5555, 3544, &teredo)),
+            ),
+        ];
+        let expected = alone(RAW, &inner);
+        for (name, has_macs, outer) in tunnels {
+            let packet = alone(RAW, &outer);
+            assert_eq!(
+                (packet.ip, packet.transport),
+                (expected.ip, expected.transport),
+                "{name}"
+            );
+            assert_eq!(packet.macs, has_macs.then_some(sample::MACS), "{name}");
+            let ends = match outer[0] >> 4 {
+                4 => (IpAddr::from(sample::SRC), IpAddr::from(sample::DST)),
+                _ => (IpAddr::from(sample::SRC6), IpAddr::from(sample::DST6)),
+            };
+            assert_eq!(packet.tunnel, Some(ends), "{name}");
+        }
+        let twice = sample::ipv4(4, &sample::ipv4(41, &inner));
+        assert_eq!(alone(RAW, &twice).transport, Transport::Other(41));
+    }
+
+    #[test]
+    fn a_frame_that_a_mirror_session_cut_keeps_its_length() {
+        let frame = sample::ethernet(0x0800, &sample::ipv4(6, &sample::tcp(&[7; 1000])));
+        let outer = sample::ipv4(47, &[&[0, 0, 0x88, 0xbe], &frame[..100]].concat());
+        let packet = alone(RAW, &outer);
+        assert_eq!(
+            packet.tcp().map(|tcp| (tcp.payload.len(), tcp.payload_len)),
+            Some((42, 1000))
+        );
+    }
+
+    #[test]
+    fn a_tunnel_without_ip_inside_stays_what_it_is() {
+        let arp = sample::ethernet(0x0806, &[0; 28]);
+        let packet_bytes = sample::ipv4(47, &[&[0, 0, 0x88, 0xbe], &arp[..]].concat());
+        let packet = alone(RAW, &packet_bytes);
+        assert_eq!((packet.tunnel, packet.transport), (None, Transport::Other(47)));
+    }
 }
