@@ -1,12 +1,43 @@
 //! One record as link, network and transport slices. Nothing is copied, nothing is remembered but IP fragments.
+//!
+//! Tunnels that mirror sessions make (GRE, ERSPAN, VXLAN) and IP in IP are unwrapped one level deep.
+
+mod defrag;
+mod fast;
+mod icmp;
+mod ip;
+mod link;
+#[cfg(test)]
+mod sample;
+mod slicer;
+mod span;
+mod tcp;
+mod tunnel;
+
+pub use icmp::{Quoted, quoted};
+pub use link::supported;
+pub use tcp::{TcpOption, tcp_options};
+
+pub(crate) use slicer::Slicer;
 
 use std::net::IpAddr;
 
+use crate::capture::LinkType;
+
+/// Slices one frame by itself. Fragments are not joined: each is [`Transport::Fragment`].
+///
+/// The frame is taken as captured in full; where a header counts more bytes than there are, the rest is counted in
+/// [`Tcp::payload_len`]. A frame of a link-layer type that is not [`supported`] gives an empty packet.
+pub fn slice(link: LinkType, bytes: &[u8]) -> Packet<'_> {
+    slicer::alone(link, bytes)
+}
+
 /// A packet as far as it could be sliced.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Packet<'a> {
-    /// Source and destination hardware addresses, where the link layer has them.
+    /// Source and destination hardware addresses of the frame that carries `ip` (of the inner one, in a tunnel), where
+    /// its link layer has both.
     pub macs: Option<([u8; 6], [u8; 6])>,
     /// Outer source and destination of a tunnel that was unwrapped.
     pub tunnel: Option<(IpAddr, IpAddr)>,
@@ -14,6 +45,16 @@ pub struct Packet<'a> {
     pub ip: Option<Ip>,
     /// What the network layer carries.
     pub transport: Transport<'a>,
+}
+
+impl<'a> Packet<'a> {
+    /// The TCP segment, if it carries one.
+    pub fn tcp(&self) -> Option<&Tcp<'a>> {
+        match &self.transport {
+            Transport::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
 }
 
 /// What the rest of the analysis needs of an IPv4 or IPv6 header.
@@ -33,16 +74,16 @@ pub struct Ip {
 }
 
 /// What an IP packet carries.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transport<'a> {
     /// A TCP segment.
     Tcp(Tcp<'a>),
-    /// A UDP datagram.
+    /// A UDP datagram (RFC 768).
     Udp(Udp<'a>),
     /// An ICMP or ICMPv6 message.
     Icmp(Icmp<'a>),
-    /// Another protocol, by its IP protocol number.
+    /// Another protocol by its IP protocol number, or one of the above of whose header too little was captured.
     Other(u8),
     /// A fragment whose datagram is not complete yet.
     Fragment,
@@ -51,7 +92,7 @@ pub enum Transport<'a> {
 }
 
 /// A TCP segment (RFC 9293, 3.1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tcp<'a> {
     /// Source port.
@@ -95,8 +136,8 @@ impl Tcp<'_> {
     }
 }
 
-/// A UDP datagram.
-#[derive(Clone, Copy, Debug)]
+/// A UDP datagram (RFC 768).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Udp<'a> {
     /// Source port.
@@ -108,7 +149,7 @@ pub struct Udp<'a> {
 }
 
 /// An ICMP (RFC 792) or ICMPv6 (RFC 4443) message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Icmp<'a> {
     /// Whether it is ICMPv6.
@@ -117,7 +158,7 @@ pub struct Icmp<'a> {
     pub kind: u8,
     /// Message code.
     pub code: u8,
-    /// Identifier and sequence number of an echo message.
+    /// Identifier and sequence number of an echo message; 0 for others.
     pub echo: (u16, u16),
     /// Everything after the first eight bytes: for an error, the packet it quotes.
     pub body: &'a [u8],

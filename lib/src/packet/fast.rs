@@ -1,0 +1,128 @@
+//! The short way for what captures mostly hold: TCP over plain IPv4 or IPv6 over Ethernet with at most one VLAN tag.
+//!
+//! It gives what the general path gives, or nothing; it never decides anything itself.
+
+use std::net::IpAddr;
+
+use super::ip::protocol;
+use super::span::Span;
+use super::{Ip, Packet, Transport, link, tcp};
+
+/// Slices an Ethernet frame, if it is of the ordinary kind.
+pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
+    let (macs, mut kind, mut rest) = link::ethernet_header(frame)?;
+    if kind == 0x8100 {
+        let (&[_, _, k0, k1], tagged) = rest.split()?;
+        (kind, rest) = (u16::from_be_bytes([k0, k1]), tagged);
+    }
+    let (ip, segment) = match kind {
+        0x0800 => v4(rest)?,
+        0x86dd => v6(rest)?,
+        _ => return None,
+    };
+    let transport = Transport::Tcp(tcp::tcp(segment)?);
+    Some(Packet {
+        macs: Some(macs),
+        tunnel: None,
+        ip: Some(ip),
+        transport,
+    })
+}
+
+/// IPv4 without options and with a length, not a fragment, carrying TCP.
+fn v4(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
+    let (h, rest) = span.split::<20>()?;
+    let is_fragment = u16::from_be_bytes([h[6], h[7]]) & 0x3fff != 0;
+    if h[0] != 0x45 || is_fragment || h[9] != protocol::TCP {
+        return None;
+    }
+    let len = usize::from(u16::from_be_bytes([h[2], h[3]])).checked_sub(h.len())?;
+    let ip = Ip {
+        src: IpAddr::from([h[12], h[13], h[14], h[15]]),
+        dst: IpAddr::from([h[16], h[17], h[18], h[19]]),
+        ttl: h[8],
+        id: u16::from_be_bytes([h[4], h[5]]),
+        df: h[6] & 0x40 != 0,
+    };
+    Some((ip, rest.limit(len)))
+}
+
+/// IPv6 without extension headers and with a length, carrying TCP.
+fn v6(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
+    let (h, rest) = span.split::<40>()?;
+    let len = usize::from(u16::from_be_bytes([h[4], h[5]]));
+    if h[0] >> 4 != 6 || len == 0 || h[6] != protocol::TCP {
+        return None;
+    }
+    let (addrs, _) = h[8..].as_chunks::<16>();
+    let ip = Ip {
+        src: IpAddr::from(addrs[0]),
+        dst: IpAddr::from(addrs[1]),
+        ttl: h[7],
+        id: 0,
+        df: true,
+    };
+    Some((ip, rest.limit(len)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::{sample, slicer};
+
+    fn frames() -> Vec<Vec<u8>> {
+        let segment = sample::tcp(b"hello");
+        let (v4, v6) = (
+            sample::ipv4(protocol::TCP, &segment),
+            sample::ipv6(protocol::TCP, &segment),
+        );
+        let tagged = |kind: [u8; 2], ip: &[u8]| sample::ethernet(0x8100, &[&[0, 5], &kind[..], ip].concat());
+        vec![
+            sample::ethernet(0x0800, &v4),
+            sample::ethernet(0x86dd, &v6),
+            tagged([0x08, 0x00], &v4),
+            tagged([0x86, 0xdd], &v6),
+        ]
+    }
+
+    #[test]
+    fn ordinary_frames_take_the_short_way() {
+        for frame in frames() {
+            assert_eq!(
+                slice(Span::whole(&frame)),
+                Some(slicer::alone(link::ETHERNET, &frame))
+            );
+        }
+    }
+
+    /// Bytes that mean something somewhere in a header come more often than others.
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![
+            prop::sample::select(&[0, 1, 6, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]),
+            any::<u8>()
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32_768))]
+        #[test]
+        fn the_short_way_leads_where_the_long_one_does(
+            which in 0..4_usize,
+            changes in prop::collection::vec((0..60_usize, byte()), 1..4),
+            len in prop_oneof![3 => Just(100), 1 => 0..100_usize],
+            padding in 0..10_usize,
+        ) {
+            let mut frame = frames().swap_remove(which);
+            frame.extend(vec![0; padding]);
+            for (at, byte) in changes {
+                frame[at] = byte;
+            }
+            let span = Span::new(&frame[..len.min(frame.len())], frame.len() as u32);
+            if let Some(packet) = slice(span) {
+                prop_assert_eq!(packet, slicer::walk(link::frame(link::ETHERNET, span)).0);
+            }
+        }
+    }
+}
