@@ -1,8 +1,25 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
+mod duplicate;
+mod handover;
 mod key;
+mod outcome;
+mod pending;
+mod receiver;
+mod recent;
+mod segment;
+mod stream;
+mod syn;
+mod table;
+mod tcp;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
+pub(crate) use receiver::{FlowRef, Interest, Receiver};
+pub(crate) use table::{Flows, Limits, Overflows};
 
 use std::net::IpAddr;
 
@@ -70,7 +87,11 @@ pub struct FlowId(pub u64);
 
 /// How a connection began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Handshake {
     /// SYN and SYN/ACK were seen.
     Full,
@@ -87,7 +108,11 @@ pub enum Handshake {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Close {
     /// Both sides sent FIN, or one did and nothing else closed it.
     Fin,
@@ -175,9 +200,10 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
-    /// The last acknowledgment number covers bytes of the other direction that were never captured.
+    /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
-    /// SHA-256 of the reassembled bytes, when asked for; `None` when bytes are missing.
+    /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
+    /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,
 }
 
