@@ -178,7 +178,7 @@ pub struct Side {
     pub missing: u64,
     /// Of `missing`, those cut by the snapshot length.
     pub cut: u64,
-    /// Segments that carried only bytes seen before.
+    /// Segments that carried only bytes seen before, or from before the capture began.
     pub retransmitted: u32,
     /// Segments that came late but carried new bytes.
     pub out_of_order: u32,

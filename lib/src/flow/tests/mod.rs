@@ -1,5 +1,6 @@
 //! Whole connections, packet by packet.
 
+mod hostile;
 mod life;
 mod payload;
 
