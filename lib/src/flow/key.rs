@@ -3,6 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
+
 /// An address and a port.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
@@ -42,8 +46,77 @@ impl FlowKey {
             (FlowKey { low: dst, high: src }, false)
         }
     }
+
+    /// The Community ID of the TCP connections with this key, with seed 0.
+    pub fn community_id(&self) -> CommunityId {
+        const SEED: [u8; 2] = [0; 2];
+        const TCP_AND_PADDING: [u8; 2] = [6, 0];
+        let mut digest = Sha1::new_with_prefix(SEED);
+        for end in [&self.low, &self.high] {
+            match end.ip {
+                IpAddr::V4(ip) => digest.update(ip.octets()),
+                IpAddr::V6(ip) => digest.update(ip.octets()),
+            }
+        }
+        digest.update(TCP_AND_PADDING);
+        digest.update(self.low.port.to_be_bytes());
+        digest.update(self.high.port.to_be_bytes());
+        CommunityId(digest.finalize().into())
+    }
 }
 
 /// A Community ID v1 (<https://github.com/corelight/community-id-spec>), as Zeek and Suricata write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommunityId(pub [u8; 20]);
+
+impl fmt::Display for CommunityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1:{}", STANDARD.encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(ip: &str, port: u16) -> Endpoint {
+        Endpoint {
+            ip: ip.parse().unwrap(),
+            port,
+        }
+    }
+
+    #[test]
+    fn community_ids_are_those_of_the_specification_in_both_directions() {
+        let vectors = [
+            (
+                endpoint("1.2.3.4", 1122),
+                endpoint("5.6.7.8", 3344),
+                "1:wCb3OG7yAFWelaUydu0D+125CLM=",
+            ),
+            (
+                endpoint("128.232.110.120", 34855),
+                endpoint("66.35.250.204", 80),
+                "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+            ),
+            (
+                endpoint("2001:470:e5bf:dead:4957:2174:e82c:4887", 63943),
+                endpoint("2607:f8b0:400c:c03::1a", 25),
+                "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=",
+            ),
+        ];
+        for (a, b, id) in vectors {
+            assert_eq!(FlowKey::new(a, b).0.community_id().to_string(), id);
+            assert_eq!(FlowKey::new(b, a).0.community_id().to_string(), id);
+        }
+    }
+
+    #[test]
+    fn the_key_forgets_who_sent_and_says_it() {
+        let (a, b) = (endpoint("10.0.0.1", 9), endpoint("10.0.0.1", 10));
+        assert_eq!(FlowKey::new(a, b).0, FlowKey::new(b, a).0);
+        assert!(FlowKey::new(a, b).1);
+        assert!(!FlowKey::new(b, a).1);
+        assert!(FlowKey::new(a, a).1);
+    }
+}

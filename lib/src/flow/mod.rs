@@ -1,8 +1,25 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
+mod duplicate;
+mod handover;
 mod key;
+mod outcome;
+mod pending;
+mod receiver;
+mod recent;
+mod segment;
+mod stream;
+mod syn;
+mod table;
+mod tcp;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
+pub(crate) use receiver::{FlowRef, Interest, Receiver};
+pub(crate) use table::{Flows, Limits, Overflows};
 
 use std::net::IpAddr;
 
@@ -161,7 +178,7 @@ pub struct Side {
     pub missing: u64,
     /// Of `missing`, those cut by the snapshot length.
     pub cut: u64,
-    /// Segments that carried only bytes seen before.
+    /// Segments that carried only bytes seen before, or from before the capture began.
     pub retransmitted: u32,
     /// Segments that came late but carried new bytes.
     pub out_of_order: u32,
@@ -183,9 +200,10 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
-    /// The last acknowledgment number covers bytes of the other direction that were never captured.
+    /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
-    /// SHA-256 of the reassembled bytes, when asked for; `None` when bytes are missing.
+    /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
+    /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,
 }
 

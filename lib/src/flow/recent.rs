@@ -1,0 +1,74 @@
+//! Fingerprints of the last bytes that were handed on, so that a later copy with other bytes is noticed although
+//! the bytes themselves are gone.
+//!
+//! Limits: only the last 32 slices of a direction are known, and a copy is compared with those slices that lie
+//! whole within it. A retransmission that was cut anew into smaller segments is not compared.
+
+use ahash::RandomState;
+
+const REMEMBERED: usize = 32;
+
+/// The last slices of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    slices: [Slice; REMEMBERED],
+    next: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    offset: u64,
+    length: u32,
+    fingerprint: u64,
+}
+
+impl Recent {
+    /// Remembers bytes that are handed on.
+    pub(super) fn push(&mut self, offset: u64, bytes: &[u8]) {
+        let Ok(length) = u32::try_from(bytes.len()) else {
+            return;
+        };
+        if let Some(place) = self.slices.get_mut(self.next) {
+            *place = Slice {
+                offset,
+                length,
+                fingerprint: fingerprint(bytes),
+            };
+        }
+        self.next = (self.next + 1) % REMEMBERED;
+    }
+
+    /// Whether `bytes`, a later copy of the stream from `offset` on, differ from what was handed on.
+    pub(super) fn contradict(&self, offset: u64, bytes: &[u8]) -> bool {
+        self.slices.iter().filter(|slice| slice.length > 0).any(|slice| {
+            let copy = slice.offset.checked_sub(offset).and_then(|from| {
+                let from = usize::try_from(from).ok()?;
+                bytes.get(from..)?.get(..slice.length as usize)
+            });
+            copy.is_some_and(|copy| fingerprint(copy) != slice.fingerprint)
+        })
+    }
+}
+
+/// Only compared within one run. The keys are fixed, so that two runs agree.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344).hash_one(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_covers_known_slices_is_compared_with_each() {
+        let mut recent = Recent::default();
+        recent.push(10, b"abc");
+        recent.push(13, b"defg");
+        assert!(!recent.contradict(10, b"abc"));
+        assert!(!recent.contradict(9, b"?abcdefg"));
+        assert!(recent.contradict(10, b"abcdeFg"));
+        assert!(recent.contradict(8, b"..aBc"));
+        assert!(!recent.contradict(11, b"XX"), "covers no slice whole");
+        assert!(!recent.contradict(100, b"abc"));
+    }
+}

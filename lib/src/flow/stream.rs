@@ -1,0 +1,394 @@
+//! Reassembly of one direction: from segments in any order to the bytes in stream order.
+//!
+//! Offset 0 is the first byte after the SYN, or the first payload byte seen where the capture began later. The first
+//! copy of a byte wins. What comes in order is handed on as the slice it came in; only what comes early is copied,
+//! into a bounded store. A hole is waited for until the flow ends or the store is full.
+
+use sha2::{Digest, Sha256};
+
+use super::pending::{Content, Pending, Piece, Store};
+use super::recent::Recent;
+use super::segment::{Part, Segment, slice};
+use super::{Moment, Side};
+
+/// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.
+const FARTHEST: u64 = 1 << 30;
+
+/// Takes one direction in stream order.
+pub(super) trait Sink {
+    /// The next bytes.
+    fn data(&mut self, bytes: &[u8], at: Moment);
+    /// The next `length` bytes were not captured.
+    fn gap(&mut self, length: u64, at: Moment);
+}
+
+/// Where a stream puts what it finds out.
+pub(super) struct Outlet<'a, K> {
+    /// The counters of this direction.
+    pub(super) side: &'a mut Side,
+    /// The account of all bytes that wait.
+    pub(super) store: &'a mut Store,
+    /// Whether anybody wants the bytes; without, only ranges are tracked.
+    pub(super) keep: bool,
+    /// Who takes the bytes.
+    pub(super) sink: K,
+}
+
+/// How a segment relates to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It begins where the stream ended, or later.
+    New,
+    /// It begins before the highest byte seen, and brings bytes not seen before.
+    Late,
+    /// It brings nothing new.
+    Old,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// Sequence number of offset 0.
+    origin: Option<u32>,
+    /// Everything before this offset has been handed on or skipped.
+    next: u64,
+    /// End of the highest byte seen.
+    top: u64,
+    /// The latest frame of what has been handed on.
+    at: Moment,
+    pending: Pending,
+    /// Offset of the FIN.
+    fin: Option<u64>,
+    acked: Option<Acked>,
+    /// Where the first bytes are missing that were not cut.
+    first_gap: Option<u64>,
+    recent: Option<Box<Recent>>,
+    digest: Option<Box<Sha256>>,
+}
+
+/// What the peer acknowledged: the first and the highest number.
+#[derive(Clone, Copy, Debug)]
+struct Acked {
+    first: u32,
+    last: u32,
+}
+
+impl Stream {
+    /// A stream that also computes the digest of its bytes.
+    pub(super) fn digesting() -> Self {
+        Stream {
+            digest: Some(Box::default()),
+            ..Stream::default()
+        }
+    }
+
+    /// The SYN of this direction.
+    pub(super) fn syn(&mut self, isn: u32) {
+        self.origin.get_or_insert(isn.wrapping_add(1));
+    }
+
+    /// The peer acknowledges everything before `ack`.
+    pub(super) fn acknowledged(&mut self, ack: u32) {
+        let acked = self.acked.get_or_insert(Acked {
+            first: ack,
+            last: ack,
+        });
+        if (1..=FARTHEST).contains(&u64::from(ack.wrapping_sub(acked.last))) {
+            acked.last = ack;
+        }
+    }
+
+    /// Whether a segment without control bits is a keep-alive probe: no byte or one, just below the next one to send.
+    pub(super) fn is_probe(&self, seq: u32, length: u32) -> bool {
+        let after = seq.wrapping_add(1);
+        match (length, self.origin) {
+            (0 | 1, Some(origin)) => after == origin.wrapping_add(self.top as u32),
+            // The capture began later: then the peer already had the byte.
+            (1, None) => self.acked.is_some_and(|acked| acked.last == after),
+            _ => false,
+        }
+    }
+
+    /// Whether `segment` has other bytes than those handed on before.
+    pub(super) fn contradicts(&self, segment: &Segment<'_>) -> bool {
+        let (Some(recent), Ok(offset)) = (&self.recent, u64::try_from(self.offset(segment.seq))) else {
+            return false;
+        };
+        recent.contradict(offset, segment.bytes)
+    }
+
+    /// Takes a segment with payload.
+    pub(super) fn segment<K: Sink>(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_, K>) -> Arrival {
+        self.origin.get_or_insert(segment.seq);
+        let start = self.offset(segment.seq);
+        let whole = segment.bytes.len() as u64 >= u64::from(segment.length);
+        if start == self.next as i64 && self.pending.is_empty() && whole {
+            outlet.side.bytes += segment.bytes.len() as u64;
+            self.deliver(segment.bytes, segment.at, outlet);
+            self.top = self.top.max(self.next);
+            return Arrival::New;
+        }
+        let Some(part) = Part::new(start, segment) else {
+            return Arrival::Old;
+        };
+        let late = start < self.top as i64;
+        if self.contradicts(segment) | self.disagrees(&part) {
+            outlet.side.conflicting += 1;
+        }
+        let brings_new = self.fill(&part, outlet);
+        if part.end <= self.next + FARTHEST {
+            self.top = self.top.max(part.end);
+        }
+        self.drain(self.top.saturating_sub(1), outlet);
+        match (brings_new, late) {
+            (false, _) => Arrival::Old,
+            (true, true) => Arrival::Late,
+            (true, false) => Arrival::New,
+        }
+    }
+
+    /// The FIN of this direction, at sequence number `seq`.
+    pub(super) fn fin<K: Sink>(&mut self, seq: u32, outlet: &mut Outlet<'_, K>) {
+        let offset = self.origin.map_or(0, |_| self.offset(seq));
+        let Ok(offset) = u64::try_from(offset) else { return };
+        if self.fin.is_none() && offset <= self.next + FARTHEST {
+            self.fin = Some(offset);
+            self.drain(offset, outlet);
+        }
+    }
+
+    /// Whether everything before the FIN has been handed on.
+    pub(super) fn is_finished(&self) -> bool {
+        self.fin.is_some_and(|fin| self.next >= fin)
+    }
+
+    /// The latest frame of what has been handed on.
+    pub(super) fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// Nobody wants the bytes any more.
+    pub(super) fn forget_bytes(&mut self, store: &mut Store) {
+        if self.digest.is_none() {
+            self.pending.forget_bytes(store);
+            self.recent = None;
+        }
+    }
+
+    /// Whether the bytes are needed for the digest.
+    pub(super) fn is_digesting(&self) -> bool {
+        self.digest.is_some()
+    }
+
+    /// Hands on what still waits, the holes as gaps, and completes the counters.
+    pub(super) fn end<K: Sink>(&mut self, outlet: &mut Outlet<'_, K>) {
+        while let Some(front) = self.pending.front() {
+            let (start, at) = (front.start, front.at);
+            self.skip(start, at, outlet);
+            self.release_front(outlet);
+        }
+        let unseen = self.acked_beyond_top();
+        let sent = self.fin.map_or(unseen, |fin| fin.saturating_sub(self.top));
+        outlet.side.acked_unseen = unseen > 0 || self.has_acked_gap();
+        if self.origin.is_some() {
+            self.skip(self.top + sent, self.at, outlet);
+        }
+        if let Some(digest) = self.digest.take()
+            && (outlet.side.missing == 0 || self.top == 0)
+        {
+            outlet.side.sha256 = Some(digest.finalize().into());
+        }
+    }
+
+    /// Distance of `seq` from offset 0, taking the number nearest to the next expected one.
+    fn offset(&self, seq: u32) -> i64 {
+        let expected = self.origin.unwrap_or(seq).wrapping_add(self.next as u32);
+        self.next as i64 + i64::from(seq.wrapping_sub(expected) as i32)
+    }
+
+    /// Bytes the peer acknowledged beyond the highest one seen. The number of a FIN is not a byte.
+    fn acked_beyond_top(&self) -> u64 {
+        let Some(acked) = self.acked else { return 0 };
+        let top = self
+            .origin
+            .map_or(acked.first, |origin| origin.wrapping_add(self.top as u32));
+        match u64::from(acked.last.wrapping_sub(top)) {
+            // One number may be a FIN that was not captured.
+            0 | 1 => 0,
+            beyond if beyond > FARTHEST => 0,
+            beyond => beyond - u64::from(self.fin.is_some()),
+        }
+    }
+
+    fn has_acked_gap(&self) -> bool {
+        let (Some(gap), Some(acked), Some(origin)) = (self.first_gap, self.acked, self.origin) else {
+            return false;
+        };
+        let behind = origin.wrapping_add(self.top as u32).wrapping_sub(acked.last) as i32;
+        self.top as i64 - i64::from(behind) > gap as i64
+    }
+
+    /// Whether bytes that wait differ from this copy of them.
+    fn disagrees(&self, part: &Part<'_>) -> bool {
+        let mut at = part.start.max(self.next);
+        while let (_, Some(piece)) = self.pending.beyond(at)
+            && piece.start < part.captured
+        {
+            let (from, to) = (at.max(piece.start), part.captured.min(piece.end));
+            let kept = slice(piece.bytes(), piece.start, from, to);
+            if !kept.is_empty() && kept != part.slice(from, to) {
+                return true;
+            }
+            at = piece.end;
+        }
+        false
+    }
+
+    /// Hands on or keeps what is new in `part`. Whether there was anything.
+    fn fill<K: Sink>(&mut self, part: &Part<'_>, outlet: &mut Outlet<'_, K>) -> bool {
+        let followed = part.start.max(self.top.saturating_sub(1));
+        let mut any = false;
+        let mut at = part.start;
+        loop {
+            self.drain(followed, outlet);
+            at = at.max(self.next);
+            if at >= part.end {
+                return any;
+            }
+            // The captured part and the cut one are placed separately.
+            let (end, captured) = if at < part.captured {
+                (part.captured, true)
+            } else {
+                (part.end, false)
+            };
+            let (index, piece) = self.pending.beyond(at);
+            let end = match piece {
+                Some(piece) if piece.start <= at => {
+                    let end = end.min(piece.end);
+                    if captured && piece.is_cut() {
+                        self.pending.carve(index, at, end, outlet.store);
+                    } else {
+                        at = end;
+                    }
+                    continue;
+                }
+                Some(piece) => end.min(piece.start),
+                None => end,
+            };
+            any = true;
+            let bytes = part.slice(at, end);
+            if captured && at == self.next {
+                outlet.side.bytes += end - at;
+                self.deliver(bytes, part.at, outlet);
+                continue;
+            }
+            let kept = if outlet.keep { bytes } else { &[] };
+            if !self.pending.has_room(kept.len(), outlet.store) {
+                outlet.store.overflows += 1;
+                if at == self.next {
+                    self.cut(end, part.at, outlet);
+                    continue;
+                }
+                if self.give_up_hole(at, part.at, outlet) {
+                    continue;
+                }
+                return any;
+            }
+            let content = match captured {
+                false => Content::Cut,
+                true if outlet.keep => Content::Bytes(kept.into()),
+                true => Content::Seen,
+            };
+            outlet.side.bytes += if captured { end - at } else { 0 };
+            self.pending.insert(
+                index,
+                Piece {
+                    start: at,
+                    end,
+                    at: part.at,
+                    content,
+                },
+                outlet.store,
+            );
+            at = end;
+        }
+    }
+
+    /// Makes room by skipping the oldest hole, up to `offset` at most. Not when what lies behind the hole cannot
+    /// belong to the connection: one stray segment must not cost the real bytes.
+    fn give_up_hole<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) -> bool {
+        let Some(front) = self.pending.front().filter(|front| front.start < offset) else {
+            let near = offset - self.next <= FARTHEST;
+            if near {
+                self.skip(offset, at, outlet);
+            }
+            return near;
+        };
+        let (start, at) = (front.start, front.at);
+        if start - self.next > FARTHEST {
+            return false;
+        }
+        self.skip(start, at, outlet);
+        self.release_front(outlet);
+        true
+    }
+
+    /// Hands on the pieces whose turn has come. Bytes that were cut wait until something at `followed` comes after
+    /// them, because another copy may have them.
+    fn drain<K: Sink>(&mut self, followed: u64, outlet: &mut Outlet<'_, K>) {
+        while let Some(front) = self.pending.front().filter(|front| front.start == self.next) {
+            let may_be_filled = followed < front.end && self.fin.is_none_or(|fin| fin > front.end);
+            if front.is_cut() && may_be_filled {
+                return;
+            }
+            self.release_front(outlet);
+        }
+    }
+
+    fn release_front<K: Sink>(&mut self, outlet: &mut Outlet<'_, K>) {
+        let Some(piece) = self.pending.pop_front(outlet.store) else {
+            return;
+        };
+        match piece.content {
+            Content::Bytes(bytes) => self.deliver(&bytes, piece.at, outlet),
+            Content::Seen => self.next = piece.end,
+            Content::Cut => self.cut(piece.end, piece.at, outlet),
+        }
+    }
+
+    fn deliver<K: Sink>(&mut self, bytes: &[u8], at: Moment, outlet: &mut Outlet<'_, K>) {
+        self.at = self.at.max(at);
+        if outlet.keep {
+            self.recent.get_or_insert_default().push(self.next, bytes);
+            if let Some(digest) = &mut self.digest {
+                digest.update(bytes);
+            }
+            outlet.sink.data(bytes, self.at);
+        }
+        self.next += bytes.len() as u64;
+    }
+
+    /// Declares that what lies before `offset` was never captured.
+    fn skip<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
+        if offset > self.next {
+            self.first_gap.get_or_insert(self.next);
+            self.miss(offset, at, outlet);
+        }
+    }
+
+    /// Declares that what lies before `offset` was cut off by the snapshot length.
+    fn cut<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
+        outlet.side.cut += offset - self.next;
+        self.miss(offset, at, outlet);
+    }
+
+    fn miss<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
+        self.at = self.at.max(at);
+        let length = offset - self.next;
+        outlet.side.missing += length;
+        if outlet.keep {
+            outlet.sink.gap(length, self.at);
+        }
+        self.next = offset;
+    }
+}

@@ -1,0 +1,77 @@
+//! What a SYN shows of the stack that made it.
+
+use super::{Moment, Syn};
+use crate::packet::{Ip, Tcp};
+
+const END_OF_LIST: u8 = 0;
+const NOP: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const TIMESTAMP: u8 = 8;
+
+impl Syn {
+    pub(super) fn new(at: Moment, ip: &Ip, tcp: &Tcp<'_>) -> Self {
+        let mut syn = Syn {
+            at,
+            isn: tcp.seq,
+            ttl: ip.ttl,
+            df: ip.df,
+            ip_id: ip.id,
+            window: tcp.window,
+            mss: None,
+            scale: None,
+            options: Options(tcp.options).map(|(kind, _)| kind).collect(),
+            timestamp: None,
+        };
+        for (kind, value) in Options(tcp.options) {
+            match (kind, value) {
+                (MSS, &[a, b]) => syn.mss = Some(u16::from_be_bytes([a, b])),
+                (WINDOW_SCALE, &[shift]) => syn.scale = Some(shift),
+                (TIMESTAMP, &[a, b, c, d, ..]) => syn.timestamp = Some(u32::from_be_bytes([a, b, c, d])),
+                _ => {}
+            }
+        }
+        syn
+    }
+}
+
+/// The kinds and values of TCP options (RFC 9293, 3.1), up to the end of the list or the first that does not fit.
+struct Options<'a>(&'a [u8]);
+
+impl<'a> Iterator for Options<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&kind, rest) = self.0.split_first()?;
+        if kind == END_OF_LIST {
+            return None;
+        }
+        if kind == NOP {
+            self.0 = rest;
+            return Some((kind, &[]));
+        }
+        let (&length, rest) = rest.split_first()?;
+        let (value, rest) = rest.split_at_checked(usize::from(length).checked_sub(2)?)?;
+        self.0 = rest;
+        Some((kind, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(options: &[u8]) -> Vec<u8> {
+        Options(options).map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn options_are_read_up_to_the_end_of_the_list_or_the_damage() {
+        let windows = [2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2];
+        assert_eq!(kinds(&windows), [2, 1, 3, 1, 1, 4]);
+        assert_eq!(kinds(&[1, 0, 1]), [1]);
+        assert_eq!(kinds(&[1, 3, 9, 1]), [1], "a length beyond the header");
+        assert_eq!(kinds(&[1, 3, 1, 1]), [1], "a length that does not cover itself");
+        assert_eq!(kinds(&[1, 3]), [1], "no length");
+    }
+}

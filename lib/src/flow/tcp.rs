@@ -1,0 +1,390 @@
+//! What one packet does to its connection.
+
+use super::duplicate::{Copies, Seen};
+use super::handover::{Handover, Reader};
+use super::pending::Store;
+use super::segment::Segment;
+use super::stream::{Arrival, Outlet, Stream};
+use super::{
+    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Moment, Receiver, Reset, Side, Syn,
+    Unreachable,
+};
+use crate::packet::{Ip, Tcp};
+
+/// A connection that may go on.
+#[derive(Debug)]
+pub(super) struct Flow<S> {
+    connection: Connection,
+    /// Whether the originator is the smaller end of the key.
+    orig_is_low: bool,
+    halves: [Half; 2],
+    copies: Copies,
+    reader: Reader<S>,
+}
+
+/// What is remembered of one direction beside its row.
+#[derive(Debug, Default)]
+struct Half {
+    /// The sequence number from which Wireshark counts, which tells incarnations apart.
+    base: Option<u32>,
+    stream: Stream,
+    /// A packet was seen that is neither SYN nor RST.
+    is_talking: bool,
+    window_is_closed: bool,
+    /// The receiver knows that this direction is complete.
+    fin_is_told: bool,
+}
+
+/// A packet as its flow sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arriving<'a> {
+    /// Its frame.
+    pub(super) at: Moment,
+    /// Whether it goes from the smaller end of the key to the larger.
+    pub(super) from_low: bool,
+    /// Source hardware address.
+    pub(super) mac: Option<[u8; 6]>,
+    pub(super) ip: &'a Ip,
+    pub(super) tcp: &'a Tcp<'a>,
+}
+
+impl<S> Flow<S> {
+    /// The flow that `packet` begins. It is not counted yet: [`Flow::packet`] takes it like all others.
+    pub(super) fn new(id: FlowId, packet: &Arriving<'_>, digest: bool) -> Self {
+        let Arriving { at, ip, tcp, .. } = *packet;
+        let src = Endpoint {
+            ip: ip.src,
+            port: tcp.src_port,
+        };
+        let dst = Endpoint {
+            ip: ip.dst,
+            port: tcp.dst_port,
+        };
+        let answers = tcp.has(Tcp::SYN | Tcp::ACK);
+        let (orig, resp) = if answers { (dst, src) } else { (src, dst) };
+        let stream = || {
+            if digest {
+                Stream::digesting()
+            } else {
+                Stream::default()
+            }
+        };
+        Flow {
+            connection: Connection {
+                id,
+                orig,
+                resp,
+                first: at,
+                last: at,
+                handshake: Handshake::None,
+                close: Close::Open,
+                sides: Default::default(),
+                syn: None,
+                syn_ack: None,
+                syn_count: 0,
+                last_syn: None,
+                reset: None,
+                unreachable: None,
+                duplicates: 0,
+            },
+            orig_is_low: packet.from_low != answers,
+            halves: [(); 2].map(|()| Half {
+                stream: stream(),
+                ..Half::default()
+            }),
+            copies: Copies::default(),
+            reader: Reader::Unasked,
+        }
+    }
+
+    pub(super) fn id(&self) -> FlowId {
+        self.connection.id
+    }
+
+    pub(super) fn last(&self) -> Moment {
+        self.connection.last
+    }
+
+    /// Whether `packet` belongs to a new connection between the same ends: a SYN that counts from another number.
+    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
+        let base = self.halves[self.dir(packet) as usize].base;
+        packet.tcp.opens() && base.is_some_and(|base| base != packet.tcp.seq)
+    }
+
+    pub(super) fn packet<R: Receiver<State = S>>(
+        &mut self,
+        packet: &Arriving<'_>,
+        store: &mut Store,
+        receiver: &mut R,
+    ) {
+        let Arriving { at, ip, tcp, .. } = *packet;
+        if tcp.opens() && self.dir(packet) == Dir::Resp && self.may_turn_around() {
+            self.turn_around();
+        }
+        let dir = self.dir(packet);
+        self.connection.last = at;
+        self.count(dir, packet);
+        let seen = Seen::new(at, packet.from_low, ip, tcp);
+        if self.copies.holds(seen) && !self.half(dir).stream.contradicts(&Segment::of(packet)) {
+            self.connection.duplicates += 1;
+            return;
+        }
+        self.learn_bases(dir, tcp);
+        self.note_ttl(dir, packet);
+        if tcp.has(Tcp::SYN) {
+            self.syn(dir, packet);
+        }
+        if tcp.has(Tcp::RST) {
+            self.reset(dir, packet);
+        } else {
+            self.acknowledge(dir, tcp);
+        }
+        self.payload(dir, packet, store, receiver);
+    }
+
+    /// An ICMP error quotes this connection.
+    pub(super) fn unreachable(&mut self, unreachable: Unreachable) {
+        self.connection.unreachable.get_or_insert(unreachable);
+    }
+
+    /// Nothing more comes: hands on what waits and gives the finished row.
+    pub(super) fn end<R: Receiver<State = S>>(mut self, store: &mut Store, receiver: &mut R) -> Connection {
+        for dir in [Dir::Orig, Dir::Resp] {
+            let (stream, mut outlet) = self.outlet(dir, store, receiver);
+            stream.end(&mut outlet);
+        }
+        self.report_fins(receiver);
+        let (close, at) = self.connection.closing();
+        self.connection.handshake = self
+            .connection
+            .opening(self.halves[Dir::Orig as usize].is_talking);
+        self.connection.close = close;
+        self.reader.dismiss(&self.as_ref(), close, at, receiver);
+        self.connection
+    }
+
+    fn as_ref(&self) -> FlowRef {
+        let Connection { id, orig, resp, .. } = self.connection;
+        FlowRef { id, orig, resp }
+    }
+
+    fn dir(&self, packet: &Arriving<'_>) -> Dir {
+        if packet.from_low == self.orig_is_low {
+            Dir::Orig
+        } else {
+            Dir::Resp
+        }
+    }
+
+    fn half(&mut self, dir: Dir) -> &mut Half {
+        &mut self.halves[dir as usize]
+    }
+
+    fn side(&mut self, dir: Dir) -> &mut Side {
+        &mut self.connection.sides[dir as usize]
+    }
+
+    /// Without SYN or payload, who sent first was only assumed to be the originator.
+    fn may_turn_around(&self) -> bool {
+        let Connection { syn, syn_ack, .. } = &self.connection;
+        syn.is_none() && syn_ack.is_none() && matches!(self.reader, Reader::Unasked)
+    }
+
+    fn turn_around(&mut self) {
+        let connection = &mut self.connection;
+        std::mem::swap(&mut connection.orig, &mut connection.resp);
+        connection.sides.swap(0, 1);
+        if let Some(reset) = &mut connection.reset {
+            reset.from = reset.from.flip();
+        }
+        self.halves.swap(0, 1);
+        self.orig_is_low = !self.orig_is_low;
+    }
+
+    fn count(&mut self, dir: Dir, packet: &Arriving<'_>) {
+        let side = self.side(dir);
+        side.packets += 1;
+        side.last = Some(packet.at);
+        if side.first.is_none() {
+            side.first = Some(packet.at);
+            side.mac = packet.mac;
+            side.ttl = packet.ip.ttl;
+        }
+    }
+
+    fn learn_bases(&mut self, dir: Dir, tcp: &Tcp<'_>) {
+        let first = if tcp.has(Tcp::SYN) {
+            tcp.seq
+        } else {
+            tcp.seq.wrapping_sub(1)
+        };
+        let base = &mut self.half(dir).base;
+        if base.is_none() || tcp.has(Tcp::SYN | Tcp::ACK) {
+            *base = Some(first);
+        }
+        if tcp.has(Tcp::ACK) {
+            self.half(dir.flip()).base.get_or_insert(tcp.ack.wrapping_sub(1));
+        }
+    }
+
+    fn note_ttl(&mut self, dir: Dir, packet: &Arriving<'_>) {
+        let ttl = packet.ip.ttl;
+        let (side, half) = (
+            &mut self.connection.sides[dir as usize],
+            &mut self.halves[dir as usize],
+        );
+        if !packet.tcp.has(Tcp::RST) {
+            let (low, high) = side.ttl_range;
+            // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
+            side.ttl_range = if high == 0 {
+                (ttl, ttl)
+            } else {
+                (low.min(ttl), high.max(ttl))
+            };
+        }
+        if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
+            half.is_talking = true;
+            side.ttl = ttl;
+        }
+    }
+
+    fn syn(&mut self, dir: Dir, packet: &Arriving<'_>) {
+        let Arriving { at, ip, tcp, .. } = *packet;
+        self.half(dir).stream.syn(tcp.seq);
+        let connection = &mut self.connection;
+        if tcp.has(Tcp::ACK) {
+            connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
+            return;
+        }
+        // The other side's SYN of a simultaneous open (RFC 9293, 3.5) is no copy of the first.
+        let isn = connection.syn.get_or_insert_with(|| Syn::new(at, ip, tcp)).isn;
+        if dir == Dir::Orig && isn == tcp.seq {
+            connection.syn_count += 1;
+            connection.last_syn = Some(at);
+        }
+    }
+
+    fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
+        let Arriving { at, ip, tcp, .. } = *packet;
+        let syn = self
+            .connection
+            .syn
+            .as_ref()
+            .filter(|_| dir == Dir::Resp && tcp.has(Tcp::ACK));
+        // Data that came with the SYN may be acknowledged too (RFC 7413).
+        let sent = self.connection.sides[Dir::Orig as usize].bytes;
+        let answers_syn = syn.is_some_and(|syn| {
+            let data = tcp.ack.wrapping_sub(syn.isn).wrapping_sub(1);
+            data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
+        });
+        self.connection.reset.get_or_insert(Reset {
+            at,
+            from: dir,
+            ttl: ip.ttl,
+            answers_syn,
+        });
+    }
+
+    fn acknowledge(&mut self, dir: Dir, tcp: &Tcp<'_>) {
+        if tcp.has(Tcp::ACK) {
+            self.half(dir.flip()).stream.acknowledged(tcp.ack);
+        }
+        if tcp.flags & (Tcp::SYN | Tcp::FIN) != 0 {
+            return;
+        }
+        let closed = tcp.window == 0;
+        if closed && !self.half(dir).window_is_closed {
+            self.side(dir).zero_windows += 1;
+        }
+        self.half(dir).window_is_closed = closed;
+    }
+
+    fn payload<R: Receiver<State = S>>(
+        &mut self,
+        dir: Dir,
+        packet: &Arriving<'_>,
+        store: &mut Store,
+        receiver: &mut R,
+    ) {
+        let tcp = packet.tcp;
+        let segment = Segment::of(packet);
+        let is_plain = tcp.flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0;
+        if is_plain && self.half(dir).stream.is_probe(segment.seq, segment.length) {
+            // The same segment probes a closed window (RFC 9293, 3.8.6.1).
+            if !self.half(dir.flip()).window_is_closed {
+                self.side(dir).keepalives += 1;
+            }
+            return;
+        }
+        // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
+        if segment.length > 0 && !tcp.has(Tcp::RST) {
+            self.reader.ask(&self.as_ref(), receiver);
+            let was_read = self.reader.is_reading();
+            let (stream, mut outlet) = self.outlet(dir, store, receiver);
+            match stream.segment(&segment, &mut outlet) {
+                Arrival::New => {}
+                Arrival::Late => outlet.side.out_of_order += 1,
+                Arrival::Old => outlet.side.retransmitted += 1,
+            }
+            if was_read && !self.reader.is_reading() {
+                self.forget_bytes(store);
+            }
+        }
+        if tcp.has(Tcp::FIN) {
+            self.side(dir).fin.get_or_insert(packet.at);
+            let (stream, mut outlet) = self.outlet(dir, store, receiver);
+            stream.fin(segment.seq.wrapping_add(segment.length), &mut outlet);
+        }
+        self.report_fins(receiver);
+        if self.reader.is_reading() && self.halves.iter().all(|half| half.stream.is_finished()) {
+            let (close, at) = self.connection.closing();
+            self.reader.dismiss(&self.as_ref(), close, at, receiver);
+            self.forget_bytes(store);
+        }
+    }
+
+    fn outlet<'a, R: Receiver<State = S>>(
+        &'a mut self,
+        dir: Dir,
+        store: &'a mut Store,
+        receiver: &'a mut R,
+    ) -> (&'a mut Stream, Outlet<'a, Handover<'a, R>>) {
+        let flow = self.as_ref();
+        let stream = &mut self.halves[dir as usize].stream;
+        let outlet = Outlet {
+            side: &mut self.connection.sides[dir as usize],
+            store,
+            keep: stream.is_digesting() || self.reader.is_reading(),
+            sink: Handover {
+                flow,
+                dir,
+                reader: &mut self.reader,
+                receiver,
+            },
+        };
+        (stream, outlet)
+    }
+
+    fn forget_bytes(&mut self, store: &mut Store) {
+        for half in &mut self.halves {
+            half.stream.forget_bytes(store);
+        }
+    }
+
+    fn report_fins<R: Receiver<State = S>>(&mut self, receiver: &mut R) {
+        let flow = self.as_ref();
+        let Reader::Reading(state) = &mut self.reader else {
+            return;
+        };
+        for dir in [Dir::Orig, Dir::Resp] {
+            let half = &mut self.halves[dir as usize];
+            if let Some(fin) = self.connection.sides[dir as usize].fin
+                && half.stream.is_finished()
+                && !half.fin_is_told
+            {
+                half.fin_is_told = true;
+                receiver.fin(&flow, state, dir, fin.max(half.stream.at()));
+            }
+        }
+    }
+}
