@@ -36,7 +36,11 @@ pub struct FlowKey {
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether the packet goes from `low` to `high`.
     pub fn new(src: Endpoint, dst: Endpoint) -> (Self, bool) {
-        if src <= dst { (FlowKey { low: src, high: dst }, true) } else { (FlowKey { low: dst, high: src }, false) }
+        if src <= dst {
+            (FlowKey { low: src, high: dst }, true)
+        } else {
+            (FlowKey { low: dst, high: src }, false)
+        }
     }
 }
 

@@ -70,7 +70,11 @@ pub struct FlowId(pub u64);
 
 /// How a connection began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Handshake {
     /// SYN and SYN/ACK were seen.
     Full,
@@ -87,7 +91,11 @@ pub enum Handshake {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Close {
     /// Both sides sent FIN, or one did and nothing else closed it.
     Fin,
