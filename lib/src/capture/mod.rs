@@ -2,15 +2,48 @@
 //!
 //! A [`Capture`] is one vantage point: one file, or the files of a rotated set. It is read in chunks of about a
 //! megabyte from a small pool of reused buffers; records are slices of a chunk.
+//!
+//! ```text
+//! input      bytes of a file, unpacked (compress)
+//! file       chunk by chunk; searches the next record after damage (resync)
+//! pcap, pcapng    records of a chunk (walk)
+//! set        several files in the order of time
+//! record     one record at a time
+//! ```
 
 mod chunk;
+mod compress;
+mod file;
+mod format;
+mod info;
+mod input;
+mod interface;
+mod names;
+mod pcap;
+mod pcapng;
+mod pool;
+mod record;
+mod resync;
+mod set;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use chunk::{Chunk, Head, Run};
+pub use info::{Damage, FileInfo};
+pub use record::{Record, Records};
+pub(crate) use set::Reader;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
 
-use crate::time::Timestamp;
+use crate::error::{Error, Result};
+use set::Member;
+
+/// Most files of one capture.
+const MAX_FILES: usize = 1 << 16;
 
 /// A link-layer type, as numbered by <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,58 +65,125 @@ pub enum Vantage {
     Other,
 }
 
-/// What was found in one capture file, complete once the file has been read.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct FileInfo {
-    /// The file as it was named.
-    pub path: PathBuf,
-    /// `pcap` or `pcapng`.
-    pub format: &'static str,
-    /// `gzip`, `zstd` or `lz4`.
-    pub compression: Option<&'static str>,
-    /// Records by link-layer type, with the number of packets of each.
-    pub link_types: BTreeMap<LinkType, u64>,
-    /// Packets; other records that take a frame number are not counted.
-    pub packets: u64,
-    /// Captured bytes of all packets.
-    pub bytes: u64,
-    /// Packets of which fewer bytes were captured than were on the wire.
-    pub cut_packets: u64,
-    /// The shortest snapshot length at which a packet was cut.
-    pub cut_at: Option<u32>,
-    /// The first packet that was cut.
-    pub first_cut_frame: Option<u64>,
-    /// Earliest packet time.
-    pub first: Option<Timestamp>,
-    /// Latest packet time.
-    pub last: Option<Timestamp>,
-    /// Number of the last frame.
-    pub last_frame: u64,
-    /// The file ends inside a record.
-    pub truncated: Option<Damage>,
-    /// Corrupt or impossible records in mid-file, at most 16, each with what was skipped.
-    pub damaged: Vec<Damage>,
-    /// How many such places there were in all.
-    pub damaged_places: u64,
-    /// Packets that the capturing program says it lost (pcapng interface statistics).
-    pub drops: u64,
-    /// Things worth saying about the file that are no findings, as sentences.
-    pub notes: Vec<String>,
+/// The packets that were seen at one point of the network, in one file or several.
+///
+/// pcap and pcapng are read, also compressed with gzip, zstd or lz4.
+///
+/// ```
+/// # fn main() -> sibtrace::error::Result<()> {
+/// use sibtrace::capture::Capture;
+///
+/// let pcap = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0\
+///              \xe8\x30\xb0\x53\x7c\x4f\x04\0\x03\0\0\0\x03\0\0\0abc";
+/// for record in Capture::from_bytes("three.pcap", pcap.to_vec())?.records() {
+///     let record = record?;
+///     assert_eq!((record.frame(), record.bytes()), (1, &b"abc"[..]));
+///     assert_eq!(record.time().to_string(), "2014-06-29T15:28:40.282492000Z");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Capture {
+    members: Vec<Member>,
+    vantage: Option<Vantage>,
 }
 
-/// A place where a capture file is not what it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Damage {
-    /// Byte offset in the (uncompressed) file.
-    pub offset: u64,
-    /// The last frame before it; 0 when there is none.
-    pub after_frame: u64,
-    /// Bytes that were passed over to find the next record, or that are left at the end.
-    pub skipped: u64,
-    /// What is wrong there.
-    pub cause: String,
+impl Capture {
+    /// Opens a capture file. It is read when the records are asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, or is no capture. Damage in a capture is no error.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Capture::of(vec![Member::path(path.as_ref().to_owned())?]))
+    }
+
+    /// Opens several files as one capture: those of a ring buffer, or others from the same point of the network.
+    ///
+    /// They are ordered by their first timestamps, not by name, and merged by time where they overlap.
+    ///
+    /// # Errors
+    ///
+    /// If one of the files cannot be opened or is no capture, or if there are none or more than 65536.
+    pub fn open_set<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
+        let members = paths
+            .into_iter()
+            .map(|path| Member::path(path.into()))
+            .collect::<Result<Vec<_>>>()?;
+        let cause = match members.len() {
+            0 => "no file was named".to_owned(),
+            1..=MAX_FILES => return Ok(Capture::of(members)),
+            count => format!("{count} files are more than the {MAX_FILES} that one capture may have"),
+        };
+        Err(Error::NoInput { cause })
+    }
+
+    /// Takes a capture from a reader, such as standard input; `name` stands for the path in what is reported.
+    ///
+    /// # Errors
+    ///
+    /// If reading fails or the bytes are no capture.
+    pub fn from_reader(name: impl Into<PathBuf>, reader: impl Read + Send + 'static) -> Result<Self> {
+        Ok(Capture::of(vec![Member::bytes(
+            name.into(),
+            Box::new(reader),
+            None,
+        )?]))
+    }
+
+    /// Takes a capture from memory; `name` stands for the path in what is reported.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no capture.
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
+        let size = bytes.len() as u64;
+        Ok(Capture::of(vec![Member::bytes(
+            name.into(),
+            Box::new(Cursor::new(bytes)),
+            Some(size),
+        )?]))
+    }
+
+    /// The same capture, known to have been taken at `vantage`.
+    pub fn at(self, vantage: Vantage) -> Self {
+        Capture {
+            vantage: Some(vantage),
+            ..self
+        }
+    }
+
+    /// Where it was taken, if that was said.
+    pub fn vantage(&self) -> Option<Vantage> {
+        self.vantage
+    }
+
+    /// The records in the order of time. An error ends the reading of one file; the others are still read.
+    pub fn records(self) -> Records {
+        Records::new(self.into_reader())
+    }
+
+    /// The chunks in the order of time.
+    pub(crate) fn into_reader(self) -> Reader {
+        Reader::new(self.members)
+    }
+
+    fn of(members: Vec<Member>) -> Self {
+        Capture {
+            members,
+            vantage: None,
+        }
+    }
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&PathBuf> = self.members.iter().map(Member::name).collect();
+        f.debug_struct("Capture")
+            .field("files", &names)
+            .field("vantage", &self.vantage)
+            .finish()
+    }
 }
 
 /// The captures of one vantage point: one file, or the files of a rotated set.

@@ -1,0 +1,111 @@
+//! What is learned of a capture file besides its packets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Head, LinkType};
+use crate::time::Timestamp;
+
+/// Damaged places that are listed one by one.
+const LISTED_DAMAGE: usize = 16;
+
+/// What was found in one capture file, complete once the file has been read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FileInfo {
+    /// The file as it was named.
+    pub path: PathBuf,
+    /// `pcap` or `pcapng`.
+    pub format: &'static str,
+    /// `gzip`, `zstd` or `lz4`.
+    pub compression: Option<&'static str>,
+    /// Records by link-layer type, with the number of packets of each.
+    pub link_types: BTreeMap<LinkType, u64>,
+    /// Packets; other records that take a frame number are not counted.
+    pub packets: u64,
+    /// Captured bytes of all packets.
+    pub bytes: u64,
+    /// Packets of which fewer bytes were captured than were on the wire.
+    pub cut_packets: u64,
+    /// The shortest snapshot length at which a packet was cut.
+    pub cut_at: Option<u32>,
+    /// The first packet that was cut.
+    pub first_cut_frame: Option<u64>,
+    /// Earliest packet time.
+    pub first: Option<Timestamp>,
+    /// Latest packet time.
+    pub last: Option<Timestamp>,
+    /// Number of the last frame.
+    pub last_frame: u64,
+    /// The file ends inside a record.
+    pub truncated: Option<Damage>,
+    /// Corrupt or impossible records in mid-file, at most 16, each with what was skipped.
+    pub damaged: Vec<Damage>,
+    /// How many such places there were in all.
+    pub damaged_places: u64,
+    /// Packets that the capturing program says it lost (pcapng interface statistics).
+    pub drops: u64,
+    /// Things worth saying about the file that are no findings, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// A place where a capture file is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// Byte offset in the (uncompressed) file.
+    pub offset: u64,
+    /// The last frame before it; 0 when there is none.
+    pub after_frame: u64,
+    /// Bytes that were passed over to find the next record, or that are left at the end.
+    pub skipped: u64,
+    /// What is wrong there.
+    pub cause: String,
+}
+
+impl FileInfo {
+    /// Counts packets that were found.
+    pub(super) fn count(&mut self, heads: &[Head]) {
+        for run in heads.chunk_by(|a, b| a.link == b.link) {
+            *self.link_types.entry(run[0].link).or_default() += run.len() as u64;
+        }
+        self.packets += heads.len() as u64;
+        for head in heads {
+            self.bytes += u64::from(head.captured);
+            if head.captured < head.original {
+                self.cut_packets += 1;
+                self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));
+                self.first_cut_frame.get_or_insert(head.frame);
+            }
+            if head.timed {
+                self.first = Some(self.first.map_or(head.time, |first| first.min(head.time)));
+                self.last = self.last.max(Some(head.time));
+            }
+        }
+    }
+
+    /// Notes a damaged place in mid-file. One that begins where the last one ended, for the same cause, continues it.
+    pub(super) fn damage(&mut self, damage: Damage) {
+        if let Some(last) = self.damaged.last_mut()
+            && last.offset + last.skipped == damage.offset
+            && last.cause == damage.cause
+        {
+            last.skipped += damage.skipped;
+            return;
+        }
+        self.damaged_places += 1;
+        if self.damaged.len() < LISTED_DAMAGE {
+            self.damaged.push(damage);
+        }
+    }
+
+    /// A damaged place after the last frame that was read.
+    pub(super) fn damage_here(&self, offset: u64, skipped: u64, cause: impl Into<String>) -> Damage {
+        Damage {
+            offset,
+            after_frame: self.last_frame,
+            skipped,
+            cause: cause.into(),
+        }
+    }
+}

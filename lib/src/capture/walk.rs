@@ -1,0 +1,97 @@
+//! What walking from record to record means for every file format.
+
+use super::{FileInfo, Head};
+
+/// Longest packet that a record can hold. The largest that libpcap writes and Wireshark reads; the
+/// snapshot length in a file header is no limit, for many programs write what they like there.
+pub(super) const MAX_PACKET: u32 = 262_144;
+
+/// The bytes of a file that are in memory.
+#[derive(Clone, Copy)]
+pub(super) struct Window<'a> {
+    /// The bytes.
+    pub(super) bytes: &'a [u8],
+    /// Offset of the first of them in the (uncompressed) file.
+    pub(super) offset: u64,
+    /// Whether the file ends with them.
+    pub(super) last: bool,
+}
+
+impl Window<'_> {
+    /// Offset in the file of a position in the window.
+    pub(super) fn offset_of(&self, at: usize) -> u64 {
+        self.offset + at as u64
+    }
+}
+
+/// Why a walk cannot go on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The next record needs this many bytes in all.
+    Short(usize),
+    /// What stands there cannot be a record, because …
+    Corrupt(String),
+}
+
+/// What a candidate for a record looks like, when the thread has been lost.
+pub(super) enum Probe {
+    /// Like a record of this length, captured at this second.
+    Record { length: usize, second: Option<i64> },
+    /// It takes this many bytes to tell.
+    Short(usize),
+    /// Like no record.
+    No,
+}
+
+/// A file format: knows how long records are and where their packets lie.
+pub(super) trait Walk: Send {
+    /// Walks the records of a window from position `at` and appends the heads of packets. Says where it stopped
+    /// and why.
+    fn walk(
+        &mut self,
+        window: Window<'_>,
+        at: usize,
+        heads: &mut Vec<Head>,
+        info: &mut FileInfo,
+    ) -> (usize, Stop);
+
+    /// Judges whether a record may begin here. Stricter than [`walk`](Walk::walk), for most places hold none.
+    fn probe(&self, bytes: &[u8]) -> Probe;
+}
+
+/// The byte order of a file or section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// The 16-bit field at `at`, which must lie in the array.
+    #[inline]
+    pub(super) fn u16<const N: usize>(self, bytes: &[u8; N], at: usize) -> u16 {
+        let field = [bytes[at], bytes[at + 1]];
+        match self {
+            Order::Little => u16::from_le_bytes(field),
+            Order::Big => u16::from_be_bytes(field),
+        }
+    }
+
+    /// The 32-bit field at `at`, which must lie in the array.
+    #[inline]
+    pub(super) fn u32<const N: usize>(self, bytes: &[u8; N], at: usize) -> u32 {
+        let field = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        match self {
+            Order::Little => u32::from_le_bytes(field),
+            Order::Big => u32::from_be_bytes(field),
+        }
+    }
+
+    /// A 64-bit number.
+    pub(super) fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            Order::Little => u64::from_le_bytes(bytes),
+            Order::Big => u64::from_be_bytes(bytes),
+        }
+    }
+}
