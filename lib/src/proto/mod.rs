@@ -1,29 +1,67 @@
 //! Dissectors: the bytes of one connection in, events out. They say what was on the wire and never judge.
 
 pub mod event;
+mod ews;
+mod guid;
+mod http;
+mod session;
+pub mod subscription_id;
+pub mod watermark;
+mod xml;
 
 pub use event::{
     Body, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply, Request, State,
     Transaction,
 };
+pub use guid::Guid;
+pub(crate) use session::Session;
+pub use subscription_id::SubscriptionId;
+pub use watermark::Watermark;
+
+use std::ops::ControlFlow;
 
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
-/// What a dissector says of the first bytes of a connection.
+/// The protocols that can be recognised. A new one is a line here.
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+
+/// How a protocol is recognised and dissected.
+struct Protocol {
+    /// As `extract connections` names it.
+    name: &'static str,
+    /// Ports of either end on which it is asked before the others. They decide nothing else.
+    ports: &'static [u16],
+    /// Judges the first bytes of one direction, at most [`Probe::LIMIT`] of them. Where `more` is false no
+    /// others will come, and [`Probe::More`] counts as no.
+    probe: fn(first: &[u8], more: bool) -> Probe,
+    /// Makes the dissector for a connection whose `Dir` began with the bytes that [`Protocol::probe`] claimed. It is
+    /// given all bytes of the connection from the first one on.
+    start: fn(Ends, Dir, &[u8]) -> Box<dyn Dissector>,
+}
+
+/// What a protocol says of the first bytes of a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
-    /// It is this protocol.
+    /// They are mine.
     Yes,
-    /// It is not.
+    /// They are not.
     No,
-    /// The bytes so far allow both.
+    /// They allow both.
     More,
+}
+
+impl Probe {
+    /// Bytes by which a protocol is known or refused.
+    pub(crate) const LIMIT: usize = 64;
 }
 
 /// Turns the ordered bytes of one connection into events. It never needs another connection.
 pub(crate) trait Dissector {
     /// Payload in order. `at` is the frame that completed it.
-    fn data(&mut self, dir: Dir, bytes: &[u8], at: Moment, out: &mut Vec<Event>);
+    ///
+    /// `Break(n)` hands the connection on: what follows `bytes[..n]`, and all further bytes of the other
+    /// direction, speak another protocol (CONNECT, Upgrade, STARTTLS). The dissector is dropped then.
+    fn data(&mut self, dir: Dir, bytes: &[u8], at: Moment, out: &mut Vec<Event>) -> ControlFlow<usize>;
 
     /// `length` bytes that were never captured come next in `dir`.
     fn gap(&mut self, dir: Dir, length: u64, at: Moment, out: &mut Vec<Event>);
@@ -33,9 +71,6 @@ pub(crate) trait Dissector {
 
     /// Nothing more comes: the connection was reset, closed, or the capture ended.
     fn end(&mut self, close: Close, at: Moment, out: &mut Vec<Event>);
-
-    /// The protocol, as `extract connections` names it.
-    fn name(&self) -> &'static str;
 
     /// Nothing in the rest of the connection can matter: no more bytes are wanted.
     fn done(&self) -> bool {

@@ -1,0 +1,286 @@
+//! SOAP messages of Exchange Web Services: push notifications and the listener's answers (MS-OXWSNTIF).
+//!
+//! Names are matched by namespace, never by prefix: Exchange, CUC and IM&P use different ones.
+
+use twox_hash::XxHash3_64;
+
+use super::event::{EventKind, Ews, Malformed, Notification, NotificationResult};
+use super::xml::{self, Element, Node, NotXml};
+
+/// Kinds of events that are listed.
+const EVENTS: usize = 64;
+/// Bytes of a text that are kept; a SubscriptionId has about 150.
+const TEXT: usize = 1024;
+
+/// What a body says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// The message, as far as it could be read; `None` for all others.
+    pub(super) ews: Option<Ews>,
+    /// What is wrong with it.
+    pub(super) malformed: Option<Malformed>,
+}
+
+/// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it.
+pub(super) fn read(body: &[u8], whole: bool) -> Reading {
+    let mut reading = Reading::default();
+    let result = xml::decode(body, whole)
+        .map_err(Malformed::from)
+        .and_then(|text| envelope(&mut Xml::new(&text, Space::of), &mut reading.ews));
+    reading.malformed = result.err().filter(|_| whole);
+    reading
+}
+
+type Xml<'d> = xml::Xml<'d, Space>;
+
+/// The namespaces that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Space {
+    Soap,
+    Messages,
+    Types,
+    Other,
+}
+
+impl Space {
+    fn of(uri: &str) -> Self {
+        match uri {
+            "http://schemas.xmlsoap.org/soap/envelope/" | "http://www.w3.org/2003/05/soap-envelope" => {
+                Space::Soap
+            }
+            "http://schemas.microsoft.com/exchange/services/2006/messages" => Space::Messages,
+            "http://schemas.microsoft.com/exchange/services/2006/types" => Space::Types,
+            _ => Space::Other,
+        }
+    }
+}
+
+impl From<NotXml> for Malformed {
+    fn from(_: NotXml) -> Self {
+        Malformed::Xml
+    }
+}
+
+type Step = Result<(), Malformed>;
+
+fn name<'e>(element: &'e Element<'_, Space>) -> (Space, &'e str) {
+    (element.namespace, element.local_name())
+}
+
+/// `out` is filled while reading, so that what was read before a fault is kept.
+fn envelope(xml: &mut Xml<'_>, out: &mut Option<Ews>) -> Step {
+    let root = xml.child()?.ok_or(Malformed::Xml)?;
+    if name(&root) != (Space::Soap, "Envelope") {
+        return Err(Malformed::Soap);
+    }
+    while let Some(element) = xml.child()? {
+        if name(&element) != (Space::Soap, "Body") {
+            xml.skip()?;
+            continue;
+        }
+        let message = xml.child()?.ok_or(Malformed::Soap)?;
+        match name(&message) {
+            (Space::Messages, "SendNotification") => {
+                let Ews::Notification(notification) = out.insert(Ews::Notification(Box::default())) else {
+                    return Ok(());
+                };
+                send_notification(xml, notification)?;
+            }
+            (Space::Messages, "SendNotificationResult") => *out = Some(Ews::Result(result(xml)?)),
+            _ => return Ok(()),
+        }
+        // The few closing tags that follow show whether the message is whole.
+        while xml.depth() > 0 {
+            xml.next()?;
+        }
+        return Ok(());
+    }
+    Err(Malformed::Soap)
+}
+
+fn result(xml: &mut Xml<'_>) -> Result<NotificationResult, Malformed> {
+    let mut result = None;
+    while let Some(element) = xml.child()? {
+        if name(&element) != (Space::Messages, "SubscriptionStatus") {
+            xml.skip()?;
+            continue;
+        }
+        result = Some(match &*xml.text()? {
+            "OK" => NotificationResult::Ok,
+            "Unsubscribe" => NotificationResult::Unsubscribe,
+            other => NotificationResult::Other(clip(other)),
+        });
+    }
+    result.ok_or(Malformed::Soap)
+}
+
+/// Several response messages in one notification: the first one's ids, the events of all.
+fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    let mut messages = 0;
+    while let Some(element) = xml.child()? {
+        if name(&element) != (Space::Messages, "ResponseMessages") {
+            xml.skip()?;
+            continue;
+        }
+        while let Some(element) = xml.child()? {
+            if name(&element) != (Space::Messages, "SendNotificationResponseMessage") {
+                xml.skip()?;
+                continue;
+            }
+            let mut message = Notification {
+                response_class: element.attribute("ResponseClass").map(|class| clip(&class)),
+                ..Notification::default()
+            };
+            let step = response_message(xml, &mut message);
+            if messages == 0 {
+                *out = message;
+            } else {
+                out.append(&message);
+            }
+            messages += 1;
+            step?;
+        }
+    }
+    if messages == 0 {
+        Err(Malformed::Soap)
+    } else {
+        Ok(())
+    }
+}
+
+fn response_message(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    let mut has_notification = false;
+    while let Some(element) = xml.child()? {
+        match name(&element) {
+            (Space::Messages, "ResponseCode") => out.response_code = Some(clip(&xml.text()?)),
+            (Space::Messages, "MessageXml") => message_xml(xml, out)?,
+            (Space::Messages, "Notification") => {
+                has_notification = true;
+                notification(xml, out)?;
+            }
+            _ => xml.skip()?,
+        }
+    }
+    // An error is reported without a Notification, but then it has a code.
+    let lacks = if has_notification {
+        out.subscription_id.is_none()
+    } else {
+        out.response_code.is_none()
+    };
+    if lacks { Err(Malformed::Soap) } else { Ok(()) }
+}
+
+/// Where an error names the subscription.
+fn message_xml(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    while let Some(element) = xml.child()? {
+        let named = element
+            .attribute("Name")
+            .is_some_and(|name| name == "SubscriptionId");
+        if named && name(&element) == (Space::Types, "Value") {
+            out.subscription_id.get_or_insert(clip(&xml.text()?));
+        } else {
+            xml.skip()?;
+        }
+    }
+    Ok(())
+}
+
+fn notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    while let Some(element) = xml.child()? {
+        match name(&element) {
+            (Space::Types, "SubscriptionId") => out.subscription_id = Some(clip(&xml.text()?)),
+            (Space::Types, "PreviousWatermark") => out.previous_watermark = Some(clip(&xml.text()?)),
+            (Space::Types, "MoreEvents") => out.more_events = boolean(&xml.text()?),
+            (Space::Types, local) => match EventKind::of(local) {
+                Some(kind) => event(kind, xml, out)?,
+                None => xml.skip()?,
+            },
+            _ => xml.skip()?,
+        }
+    }
+    Ok(())
+}
+
+fn event(kind: EventKind, xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    out.event_count = out.event_count.saturating_add(1);
+    if out.events.len() < EVENTS {
+        out.events.push(kind);
+    }
+    out.mix(kind.name());
+    while let Some(element) = xml.child()? {
+        match name(&element) {
+            (Space::Types, "Watermark") => out.watermark = Some(clip(&xml.text()?)),
+            (Space::Types, "TimeStamp") => xml.skip()?,
+            _ => {
+                out.mix(element.local_name());
+                out.mix(element.attributes());
+                mix_content(xml, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Everything inside the element around the cursor goes into the digest.
+fn mix_content(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+    let outside = xml.depth().saturating_sub(1);
+    while xml.depth() > outside {
+        match xml.next()? {
+            Node::Open(element) => {
+                out.mix(element.local_name());
+                out.mix(element.attributes());
+            }
+            Node::Text(text) => out.mix(text.trim()),
+            Node::Close | Node::End => {}
+        }
+    }
+    Ok(())
+}
+
+impl Notification {
+    fn mix(&mut self, text: &str) {
+        self.events_digest = XxHash3_64::oneshot_with_seed(self.events_digest, text.as_bytes());
+    }
+
+    /// Adds the events of another response message.
+    fn append(&mut self, other: &Notification) {
+        let room = EVENTS.saturating_sub(self.events.len());
+        self.events.extend(other.events.iter().take(room));
+        self.event_count = self.event_count.saturating_add(other.event_count);
+        self.events_digest =
+            XxHash3_64::oneshot_with_seed(self.events_digest, &other.events_digest.to_le_bytes());
+    }
+}
+
+impl EventKind {
+    fn of(local_name: &str) -> Option<Self> {
+        [
+            EventKind::Status,
+            EventKind::NewMail,
+            EventKind::Created,
+            EventKind::Deleted,
+            EventKind::Modified,
+            EventKind::Moved,
+            EventKind::Copied,
+            EventKind::FreeBusyChanged,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == local_name)
+    }
+}
+
+/// XML Schema, `xs:boolean`.
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn clip(text: &str) -> Box<str> {
+    text.get(..text.floor_char_boundary(TEXT)).unwrap_or(text).into()
+}
+
+#[cfg(test)]
+mod tests;

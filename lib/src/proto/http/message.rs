@@ -1,0 +1,131 @@
+//! What is kept of messages: which ones are of interest, and what their bodies say.
+
+use twox_hash::XxHash3_64;
+
+use super::head::{Fields, ReplyHead, RequestHead};
+use super::lane::End;
+use super::proxy;
+use crate::flow::Moment;
+use crate::proto::ews::{self, Reading};
+use crate::proto::{Body, Ews, Malformed, Reply, Request, State};
+
+/// Whether a request is of interest: one that may carry SOAP. With a head that broke off, fields may be missing.
+pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
+    if !head.method.eq_ignore_ascii_case("POST") {
+        return false;
+    }
+    let target = head.target.as_bytes();
+    head.fields.value("SOAPAction").is_some()
+        || match head.fields.value("Content-Type") {
+            Some(kind) => is_xml(kind),
+            None => is_whole,
+        }
+        || memchr::memmem::find(target, b"NotificationService").is_some()
+        || target
+            .windows(b"/ews/".len())
+            .any(|part| part.eq_ignore_ascii_case(b"/ews/"))
+}
+
+/// Whether the body of a request of interest is read.
+pub(super) fn reads_request(fields: Fields<'_>) -> bool {
+    let kind = fields.value("Content-Type");
+    !is_encoded(fields) && (fields.value("SOAPAction").is_some() || kind.is_none_or(is_xml))
+}
+
+/// Whether the body of a reply is read. One whose request is not known must say that it is XML.
+pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> bool {
+    let kind = fields.value("Content-Type");
+    !is_encoded(fields) && kind.map_or(request_known, is_xml)
+}
+
+/// The request without what is learnt at its end.
+pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
+    let mut names = String::new();
+    for (name, _) in head.fields.iter() {
+        if !names.is_empty() {
+            names.push(',');
+        }
+        names.push_str(name);
+    }
+    let action = head.fields.text("SOAPAction");
+    Request {
+        first,
+        last: first,
+        state: soundness(head.is_sound),
+        method: head.method.into(),
+        target: head.target.into(),
+        version: head.version,
+        host: head.fields.text("Host"),
+        soap_action: action.map(|action| action.trim_matches('"').into()),
+        user_agent: head.fields.text("User-Agent"),
+        header_names: names.into(),
+        proxy_headers: proxy::headers(head.fields),
+        body: Body::default(),
+        ews: None,
+    }
+}
+
+/// The reply without what is learnt at its end.
+pub(super) fn reply(head: &ReplyHead<'_>, first: Moment) -> Reply {
+    Reply {
+        first,
+        last: first,
+        state: soundness(head.is_sound),
+        status: head.status,
+        server: head.fields.text("Server"),
+        proxy_headers: proxy::headers(head.fields),
+        date: head.fields.text("Date"),
+        body: Body::default(),
+        ews: None,
+    }
+}
+
+/// What the end of a message says about it; `state` is that of its head.
+pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Body, Option<Ews>) {
+    let bytes = end.body.unwrap_or_default();
+    let is_whole = end.state == State::Complete;
+    let reading = match bytes {
+        // Log-in by NTLM sends requests without a body first.
+        [] => Reading::default(),
+        _ => ews::read(bytes, is_whole),
+    };
+    let body = Body {
+        length: end.length,
+        digest: match bytes {
+            [] => 0,
+            _ => XxHash3_64::oneshot(bytes),
+        },
+        chunked: end.chunked,
+    };
+    let state = match (&end.state, state) {
+        (State::Complete, State::Complete) => reading.malformed.map_or(State::Complete, State::Malformed),
+        (State::Complete, head) => head,
+        (end, _) => end.clone(),
+    };
+    (state, body, reading.ews)
+}
+
+fn soundness(is_sound: bool) -> State {
+    if is_sound {
+        State::Complete
+    } else {
+        State::Malformed(Malformed::Head)
+    }
+}
+
+/// `text/xml`, `application/xml`, `application/soap+xml` and their like.
+fn is_xml(content_type: &[u8]) -> bool {
+    let kind = content_type
+        .split(|&byte| byte == b';')
+        .next()
+        .unwrap_or_default();
+    kind.windows(b"xml".len())
+        .any(|part| part.eq_ignore_ascii_case(b"xml"))
+}
+
+/// Whether the body is compressed or otherwise not what its type says (RFC 9110, 8.4).
+fn is_encoded(fields: Fields<'_>) -> bool {
+    fields
+        .value("Content-Encoding")
+        .is_some_and(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}

@@ -1,0 +1,163 @@
+//! What is done with requests and with replies.
+
+use super::body::Framing;
+use super::exchange::{Exchanges, Method, Part};
+use super::head::{self, Announced, ReplyHead, RequestHead};
+use super::lane::{End, Plan, Role};
+use super::{Probe, message, start};
+use crate::flow::Moment;
+use crate::proto::{Event, Reply};
+
+/// The direction of the client.
+pub(super) struct Requests<'c> {
+    pub(super) exchanges: &'c mut Exchanges,
+    pub(super) out: &'c mut Vec<Event>,
+}
+
+/// The direction of the server.
+pub(super) struct Replies<'c> {
+    pub(super) exchanges: &'c mut Exchanges,
+    pub(super) current: &'c mut Replying,
+    pub(super) out: &'c mut Vec<Event>,
+}
+
+/// The reply that is arriving.
+#[derive(Default)]
+pub(super) struct Replying {
+    to: Option<u64>,
+    reply: Option<Box<Reply>>,
+    /// Replies may have been lost since the last one.
+    lost: bool,
+}
+
+impl Role for Requests<'_> {
+    fn probe(&self, first: &[u8], more: bool) -> Probe {
+        start::request(first, more)
+    }
+
+    fn begin(&mut self, first: Moment) {
+        self.exchanges.request_begins(first, self.out);
+    }
+
+    fn head(&mut self, head: &[u8], first: Moment) -> Plan {
+        head::request(head, |head| self.request(&head, first, true)).unwrap_or(Plan::Unknown)
+    }
+
+    fn partial_head(&mut self, head: &[u8], first: Moment) {
+        head::request(&head::close(head), |head| self.request(&head, first, false));
+    }
+
+    fn end(&mut self, end: End<'_>) {
+        let Some(exchange) = self.exchanges.current() else {
+            return;
+        };
+        let request = match std::mem::replace(&mut exchange.request, Part::Awaited) {
+            Part::Known(request) => request,
+            _ => None,
+        };
+        exchange.request = Part::Done(request.map(|mut request| {
+            request.last = end.last;
+            (request.state, request.body, request.ews) = message::conclude(&end, request.state);
+            request
+        }));
+        self.exchanges.request_ends(self.out);
+    }
+
+    fn lost(&mut self) {}
+}
+
+impl Requests<'_> {
+    fn request(&mut self, head: &RequestHead<'_>, first: Moment, is_whole: bool) -> Plan {
+        let matters = message::matters(head, is_whole);
+        if let Some(exchange) = self.exchanges.current() {
+            exchange.method = match head.method {
+                "HEAD" => Method::Head,
+                "CONNECT" => Method::Connect,
+                _ => Method::Other,
+            };
+            exchange.request = Part::Known(matters.then(|| Box::new(message::request(head, first))));
+        }
+        let framing = match head.fields.announced() {
+            Announced::Nothing => Framing::Length(0),
+            Announced::Length(length) => Framing::Length(length),
+            Announced::Chunked => Framing::Chunked,
+            Announced::Unknown | Announced::Conflict => return Plan::Unknown,
+        };
+        Plan::Body {
+            framing,
+            keep: matters && message::reads_request(head.fields),
+        }
+    }
+}
+
+impl Role for Replies<'_> {
+    fn probe(&self, first: &[u8], more: bool) -> Probe {
+        start::reply(first, more)
+    }
+
+    fn begin(&mut self, _: Moment) {}
+
+    fn head(&mut self, head: &[u8], first: Moment) -> Plan {
+        match head::reply(head, |head| self.reply(&head, first)) {
+            Some(plan) => plan,
+            None => {
+                self.partial_head(head, first);
+                Plan::Unknown
+            }
+        }
+    }
+
+    fn partial_head(&mut self, head: &[u8], first: Moment) {
+        let line = memchr::memchr(b'\n', head).and_then(|end| head.get(..=end));
+        if head::reply(&head::close(head), |head| self.reply(&head, first)).is_none()
+            && let Some(line) = line
+        {
+            head::reply(&head::close(line), |head| self.reply(&head, first));
+        }
+    }
+
+    fn end(&mut self, end: End<'_>) {
+        let Replying { to, reply, lost } = std::mem::take(self.current);
+        // An interim reply that broke off answers nothing.
+        let reply = reply.map(|mut reply| {
+            reply.last = end.last;
+            (reply.state, reply.body, reply.ews) = message::conclude(&end, reply.state);
+            reply
+        });
+        self.current.lost = lost && to.is_none();
+        self.exchanges.reply_ends(to, reply, self.out);
+    }
+
+    fn lost(&mut self) {
+        self.current.lost = true;
+    }
+}
+
+impl Replies<'_> {
+    fn reply(&mut self, head: &ReplyHead<'_>, first: Moment) -> Plan {
+        if matches!(head.status, 100..=199) && head.status != 101 {
+            return Plan::Interim;
+        }
+        let exchange = self.exchanges.answered(first, self.current.lost);
+        let (to, method, matters) = match &exchange {
+            Some(exchange) => (Some(exchange.id()), exchange.method, exchange.may_matter()),
+            None => (None, Method::Other, true),
+        };
+        self.current.to = to;
+        self.current.reply = matters.then(|| Box::new(message::reply(head, first)));
+        let framing = match (method, head.status) {
+            (_, 101) | (Method::Connect, 200..=299) => return Plan::Tunnel,
+            (Method::Head, _) | (_, 204 | 304) => Framing::Length(0),
+            _ => match head.fields.announced() {
+                Announced::Length(length) => Framing::Length(length),
+                Announced::Chunked => Framing::Chunked,
+                Announced::Nothing | Announced::Unknown => Framing::Close,
+                Announced::Conflict => return Plan::Unknown,
+            },
+        };
+        Plan::Body {
+            framing,
+            keep: matters && message::reads_reply(head.fields, to.is_some()),
+        }
+    }
+}
