@@ -65,22 +65,14 @@ impl Default for Config {
 impl Config {
     /// The keep-alive interval of a subscription that is notified on `port`, where no Subscribe call shows it.
     pub fn interval_on(&self, port: u16) -> Duration {
-        let on_port = self
-            .keepalive_interval_by_port
-            .iter()
-            .rev()
-            .find(|(p, _)| *p == port);
+        let on_port = self.keepalive_interval_by_port.iter().rev().find(|(p, _)| *p == port);
         let default = Duration::from_secs(if port == IMP_NOTIFY_PORT { 3600 } else { 300 });
-        on_port
-            .map(|(_, interval)| *interval)
-            .or(self.keepalive_interval)
-            .unwrap_or(default)
+        on_port.map(|(_, interval)| *interval).or(self.keepalive_interval).unwrap_or(default)
     }
 
     /// How much later than `interval` a keep-alive may come.
     pub fn tolerance_for(&self, interval: Duration) -> Duration {
-        self.keepalive_tolerance
-            .unwrap_or_else(|| Duration::from_secs(60).max(interval.mul_f64(0.2)))
+        self.keepalive_tolerance.unwrap_or_else(|| Duration::from_secs(60).max(interval.mul_f64(0.2)))
     }
 }
 
@@ -139,10 +131,7 @@ impl Network {
 impl From<IpAddr> for Network {
     fn from(addr: IpAddr) -> Self {
         let addr = addr.to_canonical();
-        Network {
-            addr,
-            bits: if addr.is_ipv4() { 32 } else { 128 },
-        }
+        Network { addr, bits: if addr.is_ipv4() { 32 } else { 128 } }
     }
 }
 
@@ -151,9 +140,7 @@ impl std::str::FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || format!("{text:?} is no address; write 10.1.2.3, 10.1.0.0/16 or 2001:db8::/32");
-        let (addr, bits) = text
-            .split_once('/')
-            .map_or((text, None), |(addr, bits)| (addr, Some(bits)));
+        let (addr, bits) = text.split_once('/').map_or((text, None), |(addr, bits)| (addr, Some(bits)));
         let mut network = Network::from(addr.parse::<IpAddr>().map_err(|_| wrong())?);
         if let Some(bits) = bits {
             let bits = bits.parse::<u8>().map_err(|_| wrong())?;
@@ -191,12 +178,7 @@ mod tests {
         assert!(net.contains("10.1.255.3".parse().unwrap()));
         assert!(net.contains("::ffff:10.1.2.3".parse().unwrap()));
         assert!(!net.contains("10.2.0.1".parse().unwrap()));
-        assert!(
-            "0.0.0.0/0"
-                .parse::<Network>()
-                .unwrap()
-                .contains("192.0.2.1".parse().unwrap())
-        );
+        assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("192.0.2.1".parse().unwrap()));
         assert!("10.1.2.3/33".parse::<Network>().is_err());
         assert!("exchange".parse::<Network>().is_err());
     }
@@ -209,13 +191,8 @@ mod tests {
         config.keepalive_interval = Some(Duration::from_secs(600));
         assert_eq!(config.interval_on(7080), Duration::from_secs(600));
         assert_eq!(config.interval_on(50020), Duration::from_secs(600));
-        config
-            .keepalive_interval_by_port
-            .push((50020, Duration::from_secs(1200)));
+        config.keepalive_interval_by_port.push((50020, Duration::from_secs(1200)));
         assert_eq!(config.interval_on(50020), Duration::from_secs(1200));
-        assert_eq!(
-            config.tolerance_for(Duration::from_secs(3600)),
-            Duration::from_secs(720)
-        );
+        assert_eq!(config.tolerance_for(Duration::from_secs(3600)), Duration::from_secs(720));
     }
 }

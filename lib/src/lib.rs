@@ -13,11 +13,13 @@ pub mod config;
 pub mod error;
 pub mod facts;
 pub mod flow;
+pub mod follow;
 pub mod packet;
 pub mod proto;
 pub mod records;
 pub mod report;
 pub mod rules;
+mod shard;
 pub mod time;
 
 pub use analyzer::{Analyzer, Sink};

@@ -1,8 +1,12 @@
 //! The report: plain data in the shape of the JSON contract.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use crate::capture::Vantage;
+use crate::capture::{LinkType, Vantage};
+use crate::facts::{Facts, VantageFacts};
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -109,7 +113,7 @@ pub struct NotificationSummary {
 #[non_exhaustive]
 pub struct SourceSummary {
     /// The address.
-    pub ip: std::net::IpAddr,
+    pub ip: IpAddr,
     /// Complete notifications from it.
     pub notifications: u64,
 }
@@ -132,3 +136,91 @@ pub struct Limit {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Path {}
+
+impl Report {
+    /// Puts a report together. The order of findings is fixed.
+    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| (Reverse(f.severity), f.first);
+            key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
+        });
+        Report {
+            schema: Cow::Borrowed(SCHEMA),
+            sibtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            captures: facts.vantages.iter().flat_map(captures).collect(),
+            // The last one is the Cisco side, or the only one.
+            summary: facts.vantages.last().map(summary).unwrap_or_default(),
+            findings,
+            known: 0,
+            limits: limits(facts),
+            path: None,
+            partial: facts.partial,
+        }
+    }
+}
+
+fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {
+    let mut lost = vec![0u64; facts.files.len()];
+    for connection in &facts.connections {
+        if let Some(lost) = lost.get_mut(connection.first.frame.file()) {
+            *lost += connection.sides.iter().map(|side| side.missing.saturating_sub(side.cut)).sum::<u64>();
+        }
+    }
+    facts.files.iter().zip(lost).map(|(file, lost_bytes)| CaptureSummary {
+        path: file.path.display().to_string(),
+        vantage: facts.vantage,
+        format: file.format.to_owned(),
+        link_types: file.link_types.keys().map(LinkType::to_string).collect(),
+        packets: file.packets,
+        bytes: file.bytes,
+        first: file.first,
+        last: file.last,
+        truncated: file.truncated.is_some(),
+        cut_packets: file.cut_packets,
+        lost_bytes,
+        clock_offset_us: None,
+        notes: file.notes.clone(),
+    })
+}
+
+fn summary(facts: &VantageFacts) -> Summary {
+    let rows = || facts.notifications.iter().filter(|row| row.counts());
+    let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    rows().for_each(|row| *sources.entry(row.source.ip).or_default() += 1);
+    let servers: BTreeSet<&str> = rows().filter_map(|row| row.server.as_deref()).collect();
+    let replies = |wanted: bool| {
+        rows().filter_map(|row| row.reply.as_ref()).filter(|r| (r.status == 200) == wanted).count()
+    };
+    let of_kind = |keepalive| rows().filter(|row| row.is_keepalive() == Some(keepalive)).count() as u64;
+    Summary {
+        connections: facts.connections.len() as u64,
+        notifications: NotificationSummary {
+            total: rows().count() as u64,
+            keepalives: of_kind(true),
+            messages: of_kind(false),
+            replies_200: replies(true) as u64,
+            other_replies: replies(false) as u64,
+            unanswered: rows().filter(|row| row.reply.is_none()).count() as u64,
+            subscriptions: facts.subscriptions.len() as u64,
+            sources: sources
+                .into_iter()
+                .map(|(ip, notifications)| SourceSummary { ip, notifications })
+                .collect(),
+            servers: servers.into_iter().map(str::to_owned).collect(),
+        },
+    }
+}
+
+/// The limits of all vantage points: they have the same bounds, the hits add up.
+fn limits(facts: &Facts) -> Vec<Limit> {
+    let mut limits: Vec<Limit> = Vec::new();
+    for hits in facts.vantages.iter().flat_map(|facts| &facts.limits) {
+        match limits.iter_mut().find(|limit| limit.store == hits.store) {
+            Some(limit) => limit.hits += hits.hits,
+            None => {
+                limits.push(Limit { store: Cow::Borrowed(hits.store), limit: hits.limit, hits: hits.hits })
+            }
+        }
+    }
+    limits
+}

@@ -72,10 +72,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day, hour, minute, second) = self.civil();
         let nanos = self.0.rem_euclid(NANOS);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
     }
 }
 
@@ -107,13 +104,8 @@ fn parse_utc(text: &str) -> Option<Timestamp> {
     let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let mut time = time.split(':');
-    let (hour, minute) = (
-        time.next()?.parse::<i64>().ok()?,
-        time.next()?.parse::<i64>().ok()?,
-    );
-    let (second, fraction) = time
-        .next()
-        .map_or(("0", ""), |s| s.split_once('.').unwrap_or((s, "")));
+    let (hour, minute) = (time.next()?.parse::<i64>().ok()?, time.next()?.parse::<i64>().ok()?);
+    let (second, fraction) = time.next().map_or(("0", ""), |s| s.split_once('.').unwrap_or((s, "")));
     let second = second.parse::<i64>().ok()?;
     if date.next().is_some() || time.next().is_some() || fraction.len() > 9 {
         return None;
@@ -128,19 +120,12 @@ fn parse_utc(text: &str) -> Option<Timestamp> {
         return None;
     }
     let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
-    let (y, m) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
+    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let era = y.div_euclid(400);
     let yoe = y.rem_euclid(400);
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + day - 1;
     let days = era * 146_097 + doe - 719_468;
-    Some(Timestamp::new(
-        days * 86_400 + hour * 3600 + minute * 60 + second,
-        nanos,
-    ))
+    Some(Timestamp::new(days * 86_400 + hour * 3600 + minute * 60 + second, nanos))
 }
 
 /// Reads a length of time as people write it: `90s`, `5m`, `1h30m`, `250ms`; a bare number is seconds.
@@ -158,12 +143,8 @@ fn duration(mut text: &str) -> Option<Duration> {
         return None;
     }
     while !text.is_empty() {
-        let number = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let unit = text[number..]
-            .find(|c: char| c.is_ascii_digit())
-            .map_or(text.len(), |n| number + n);
+        let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let unit = text[number..].find(|c: char| c.is_ascii_digit()).map_or(text.len(), |n| number + n);
         let seconds = match text[number..unit].trim() {
             "ms" => 0.001,
             "s" | "sec" | "" => 1.0,
@@ -239,14 +220,8 @@ mod tests {
 
     #[test]
     fn a_moment_survives_writing_and_reading() {
-        for nanos in [
-            0,
-            1,
-            -1,
-            1_404_055_544_298_924_000,
-            951_782_400_000_000_000,
-            4_102_444_799_999_999_999,
-        ] {
+        for nanos in [0, 1, -1, 1_404_055_544_298_924_000, 951_782_400_000_000_000, 4_102_444_799_999_999_999]
+        {
             let moment = Timestamp::from_nanos(nanos);
             assert_eq!(moment.to_string().parse::<Timestamp>(), Ok(moment), "{moment}");
         }
@@ -258,13 +233,7 @@ mod tests {
 
     #[test]
     fn lengths_are_read_as_people_write_them() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("5m", 300),
-            ("1h30m", 5400),
-            ("15", 15),
-            ("2d", 172_800),
-        ] {
+        for (text, seconds) in [("90s", 90), ("5m", 300), ("1h30m", 5400), ("15", 15), ("2d", 172_800)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "five", "5 parsecs", "-3s", "99999999999d"] {

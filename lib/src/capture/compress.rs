@@ -42,10 +42,7 @@ pub(super) fn open(mut stored: Bytes) -> io::Result<(Option<&'static str>, Bytes
 fn skip_frame(stored: &mut impl Read) -> io::Result<()> {
     let mut length = [0; 4];
     stored.read_exact(&mut length)?;
-    io::copy(
-        &mut stored.take(u64::from(u32::from_le_bytes(length))),
-        &mut io::sink(),
-    )?;
+    io::copy(&mut stored.take(u64::from(u32::from_le_bytes(length))), &mut io::sink())?;
     Ok(())
 }
 

@@ -55,27 +55,12 @@ impl FileReader {
         let start = &start[..filled];
         if let Some(failure) = input.failure.as_ref().filter(|_| start.len() < FILE_HEADER) {
             let cause = failure.to_string();
-            return Err(Error::Compressed {
-                path: path.to_owned(),
-                offset: filled as u64,
-                cause,
-            });
+            return Err(Error::Compressed { path: path.to_owned(), offset: filled as u64, cause });
         }
-        let Format {
-            name: format,
-            walk,
-            header_length,
-        } = Format::of(start).map_err(|cause| Error::NotACapture {
-            path: path.to_owned(),
-            offset: 0,
-            cause,
-        })?;
-        let info = FileInfo {
-            path: path.to_owned(),
-            format,
-            compression: input.compression,
-            ..FileInfo::default()
-        };
+        let Format { name: format, walk, header_length } = Format::of(start)
+            .map_err(|cause| Error::NotACapture { path: path.to_owned(), offset: 0, cause })?;
+        let info =
+            FileInfo { path: path.to_owned(), format, compression: input.compression, ..FileInfo::default() };
         let reader = FileReader {
             input,
             walk,
@@ -114,18 +99,10 @@ impl FileReader {
         front.copy_from_slice(&self.tail);
         let read = self.input.fill(free).map_err(|source| {
             self.done = true;
-            Error::Read {
-                path: info.path.clone(),
-                offset: self.offset + self.tail.len() as u64,
-                source,
-            }
+            Error::Read { path: info.path.clone(), offset: self.offset + self.tail.len() as u64, source }
         })?;
         let bytes = &chunk.bytes[..self.tail.len() + read];
-        let window = Window {
-            bytes,
-            offset: self.offset,
-            last: self.input.ended,
-        };
+        let window = Window { bytes, offset: self.offset, last: self.input.ended };
         let end = self.walk(window, &mut chunk.heads, info);
         self.tail.clear();
         self.tail.extend_from_slice(&bytes[end..]);
@@ -177,19 +154,9 @@ impl FileReader {
                 Stop::Short(bytes) => {
                     let left = window.bytes.len() - at;
                     let cause = format!("a record of {bytes} bytes, of which {left} are there");
-                    self.lost = Some(Lost {
-                        offset,
-                        cause,
-                        cut: true,
-                    });
+                    self.lost = Some(Lost { offset, cause, cut: true });
                 }
-                Stop::Corrupt(cause) => {
-                    self.lost = Some(Lost {
-                        offset,
-                        cause,
-                        cut: false,
-                    })
-                }
+                Stop::Corrupt(cause) => self.lost = Some(Lost { offset, cause, cut: false }),
             }
         }
     }
@@ -198,10 +165,7 @@ impl FileReader {
     fn end(&mut self, window: Window<'_>, at: usize, info: &mut FileInfo) -> usize {
         self.done = true;
         let end = window.bytes.len();
-        let offset = self
-            .lost
-            .as_ref()
-            .map_or(window.offset_of(at), |lost| lost.offset);
+        let offset = self.lost.as_ref().map_or(window.offset_of(at), |lost| lost.offset);
         let skipped = window.offset_of(end) - offset;
         let compression = info.compression.unwrap_or("compressed");
         match (self.lost.take(), self.input.failure.take()) {

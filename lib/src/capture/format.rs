@@ -9,18 +9,9 @@ pub(super) const FILE_HEADER: usize = 24;
 
 /// Formats that people take for captures, by their first bytes.
 const FOREIGN: [(&[u8], &str); 8] = [
-    (
-        b"GMBU",
-        "a Microsoft Network Monitor capture (`editcap -F pcapng` converts it)",
-    ),
-    (
-        b"RTSS",
-        "a Microsoft Network Monitor capture (`editcap -F pcapng` converts it)",
-    ),
-    (
-        b"snoop\0",
-        "a Solaris snoop capture (`editcap -F pcapng` converts it)",
-    ),
+    (b"GMBU", "a Microsoft Network Monitor capture (`editcap -F pcapng` converts it)"),
+    (b"RTSS", "a Microsoft Network Monitor capture (`editcap -F pcapng` converts it)"),
+    (b"snoop\0", "a Solaris snoop capture (`editcap -F pcapng` converts it)"),
     (b"BZh", "a bzip2 file"),
     (b"\xfd7zXZ\0", "an xz file"),
     (b"PK\x03\x04", "a zip file"),
@@ -42,18 +33,10 @@ impl Format {
     pub(super) fn of(start: &[u8]) -> Result<Self, String> {
         if let Some(header) = start.first_chunk() {
             if let Some(pcap) = Pcap::open(header) {
-                return Ok(Format {
-                    name: "pcap",
-                    walk: Box::new(pcap),
-                    header_length: FILE_HEADER,
-                });
+                return Ok(Format { name: "pcap", walk: Box::new(pcap), header_length: FILE_HEADER });
             }
             if let Some(pcapng) = Pcapng::open(header) {
-                return Ok(Format {
-                    name: "pcapng",
-                    walk: Box::new(pcapng?),
-                    header_length: 0,
-                });
+                return Ok(Format { name: "pcapng", walk: Box::new(pcapng?), header_length: 0 });
             }
         }
         Err(describe(start))

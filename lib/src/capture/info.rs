@@ -101,11 +101,6 @@ impl FileInfo {
 
     /// A damaged place after the last frame that was read.
     pub(super) fn damage_here(&self, offset: u64, skipped: u64, cause: impl Into<String>) -> Damage {
-        Damage {
-            offset,
-            after_frame: self.last_frame,
-            skipped,
-            cause: cause.into(),
-        }
+        Damage { offset, after_frame: self.last_frame, skipped, cause: cause.into() }
     }
 }

@@ -37,43 +37,22 @@ impl Input {
                 false => Ok(file),
             }
         };
-        let file = open().map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = open().map_err(|source| Error::Open { path: path.to_owned(), source })?;
         Input::new(path, Box::new(file), meter)
     }
 
     /// Reads `bytes`, which may be compressed, under the name `path`.
     pub(super) fn new(path: &Path, bytes: Bytes, meter: Meter) -> Result<Self> {
         let broken = Arc::new(AtomicBool::new(false));
-        let stored = Metered {
-            bytes,
-            meter,
-            broken: Arc::clone(&broken),
-        };
+        let stored = Metered { bytes, meter, broken: Arc::clone(&broken) };
         let (compression, reader) = compress::open(Box::new(stored)).map_err(|source| {
             let path = path.to_owned();
             match broken.load(Ordering::Relaxed) {
-                true => Error::Read {
-                    path,
-                    offset: 0,
-                    source,
-                },
-                false => Error::Compressed {
-                    path,
-                    offset: 0,
-                    cause: source.to_string(),
-                },
+                true => Error::Read { path, offset: 0, source },
+                false => Error::Compressed { path, offset: 0, cause: source.to_string() },
             }
         })?;
-        Ok(Input {
-            reader,
-            broken,
-            compression,
-            ended: false,
-            failure: None,
-        })
+        Ok(Input { reader, broken, compression, ended: false, failure: None })
     }
 
     /// Fills `buffer` unless the file ends before, and says how far.

@@ -40,13 +40,7 @@ impl Interface {
         options: impl Iterator<Item = &'a PcapNGOption<'a>>,
         order: Order,
     ) -> Self {
-        let mut interface = Interface {
-            link,
-            snapshot_length,
-            drops: 0,
-            unit: Unit::Nanos(1000),
-            offset: 0,
-        };
+        let mut interface = Interface { link, snapshot_length, drops: 0, unit: Unit::Nanos(1000), offset: 0 };
         for option in options {
             match (option.code, option.value()) {
                 (OptionCode::IfTsresol, &[resolution, ..]) => interface.unit = Unit::from_option(resolution),

@@ -18,6 +18,7 @@ mod format;
 mod info;
 mod input;
 mod interface;
+mod link_type;
 mod names;
 mod pcap;
 mod pcapng;
@@ -35,6 +36,7 @@ pub use info::{Damage, FileInfo};
 pub use record::{Record, Records};
 pub(crate) use set::Reader;
 
+pub use link_type::LinkType;
 use std::fmt;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -45,17 +47,9 @@ use set::Member;
 /// Most files of one capture.
 const MAX_FILES: usize = 1 << 16;
 
-/// A link-layer type, as numbered by <https://www.tcpdump.org/linktypes.html>.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkType(pub u32);
-
 /// Where a capture was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Vantage {
     /// On or beside the Exchange server.
     Exchange,
@@ -106,10 +100,7 @@ impl Capture {
     ///
     /// If one of the files cannot be opened or is no capture, or if there are none or more than 65536.
     pub fn open_set<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
-        let members = paths
-            .into_iter()
-            .map(|path| Member::path(path.into()))
-            .collect::<Result<Vec<_>>>()?;
+        let members = paths.into_iter().map(|path| Member::path(path.into())).collect::<Result<Vec<_>>>()?;
         let cause = match members.len() {
             0 => "no file was named".to_owned(),
             1..=MAX_FILES => return Ok(Capture::of(members)),
@@ -124,11 +115,7 @@ impl Capture {
     ///
     /// If reading fails or the bytes are no capture.
     pub fn from_reader(name: impl Into<PathBuf>, reader: impl Read + Send + 'static) -> Result<Self> {
-        Ok(Capture::of(vec![Member::bytes(
-            name.into(),
-            Box::new(reader),
-            None,
-        )?]))
+        Ok(Capture::of(vec![Member::bytes(name.into(), Box::new(reader), None)?]))
     }
 
     /// Takes a capture from memory; `name` stands for the path in what is reported.
@@ -138,19 +125,12 @@ impl Capture {
     /// If the bytes are no capture.
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
         let size = bytes.len() as u64;
-        Ok(Capture::of(vec![Member::bytes(
-            name.into(),
-            Box::new(Cursor::new(bytes)),
-            Some(size),
-        )?]))
+        Ok(Capture::of(vec![Member::bytes(name.into(), Box::new(Cursor::new(bytes)), Some(size))?]))
     }
 
     /// The same capture, known to have been taken at `vantage`.
     pub fn at(self, vantage: Vantage) -> Self {
-        Capture {
-            vantage: Some(vantage),
-            ..self
-        }
+        Capture { vantage: Some(vantage), ..self }
     }
 
     /// Where it was taken, if that was said.
@@ -169,25 +149,13 @@ impl Capture {
     }
 
     fn of(members: Vec<Member>) -> Self {
-        Capture {
-            members,
-            vantage: None,
-        }
+        Capture { members, vantage: None }
     }
 }
 
 impl fmt::Debug for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&PathBuf> = self.members.iter().map(Member::name).collect();
-        f.debug_struct("Capture")
-            .field("files", &names)
-            .field("vantage", &self.vantage)
-            .finish()
+        f.debug_struct("Capture").field("files", &names).field("vantage", &self.vantage).finish()
     }
-}
-
-/// The captures of one vantage point: one file, or the files of a rotated set.
-#[derive(Debug)]
-pub struct Capture {
-    _private: (),
 }

@@ -22,10 +22,7 @@ pub(super) fn note_missing(infos: &mut [FileInfo]) {
     let mut numberings: BTreeMap<String, BTreeMap<u32, usize>> = BTreeMap::new();
     for (index, info) in infos.iter().enumerate() {
         if let Some((before, number)) = numbered(&info.path) {
-            numberings
-                .entry(before.to_owned())
-                .or_default()
-                .insert(number, index);
+            numberings.entry(before.to_owned()).or_default().insert(number, index);
         }
     }
     for files in numberings.values().filter(|files| files.len() >= ENOUGH_FILES) {
@@ -38,14 +35,8 @@ pub(super) fn note_missing(infos: &mut [FileInfo]) {
         for pair in numbers.windows(2).filter(|pair| pair[1].0 - pair[0].0 > 1) {
             let before = infos[pair[0].1].path.display().to_string();
             let count = pair[1].0 - pair[0].0 - 1;
-            let files = if count == 1 {
-                "a file seems".to_owned()
-            } else {
-                format!("{count} files seem")
-            };
-            infos[pair[1].1]
-                .notes
-                .push(format!("{files} to be missing between {before} and this one"));
+            let files = if count == 1 { "a file seems".to_owned() } else { format!("{count} files seem") };
+            infos[pair[1].1].notes.push(format!("{files} to be missing between {before} and this one"));
         }
     }
 }
@@ -57,11 +48,7 @@ fn numbered(path: &Path) -> Option<(&str, u32)> {
         extension if extension.ends_with(|c: char| c.is_ascii_digit()) => name,
         extension => name.strip_suffix(extension)?.strip_suffix('.')?,
     };
-    let stem = match stem
-        .len()
-        .checked_sub(DATE)
-        .and_then(|at| stem.split_at_checked(at))
-    {
+    let stem = match stem.len().checked_sub(DATE).and_then(|at| stem.split_at_checked(at)) {
         Some((stem, date)) if date.starts_with('_') && date[1..].bytes().all(|b| b.is_ascii_digit()) => stem,
         _ => stem,
     };
@@ -78,18 +65,11 @@ mod tests {
     use super::*;
 
     fn notes(names: &[&str]) -> Vec<(usize, String)> {
-        let mut infos: Vec<FileInfo> = names
-            .iter()
-            .map(|name| FileInfo {
-                path: name.into(),
-                ..FileInfo::default()
-            })
-            .collect();
+        let mut infos: Vec<FileInfo> =
+            names.iter().map(|name| FileInfo { path: name.into(), ..FileInfo::default() }).collect();
         note_missing(&mut infos);
         let notes = infos.into_iter().enumerate();
-        notes
-            .flat_map(|(index, info)| info.notes.into_iter().map(move |note| (index, note)))
-            .collect()
+        notes.flat_map(|(index, info)| info.notes.into_iter().map(move |note| (index, note))).collect()
     }
 
     #[test]

@@ -55,11 +55,7 @@ impl Pcap {
         Some(Pcap {
             order,
             nanos_per_tick: if magic == 0xa1b2_3c4d { 1 } else { 1000 },
-            record_header: if magic == 0xa1b2_cd34 {
-                MODIFIED_RECORD_HEADER
-            } else {
-                RECORD_HEADER
-            },
+            record_header: if magic == 0xa1b2_cd34 { MODIFIED_RECORD_HEADER } else { RECORD_HEADER },
             lengths: match (order.u16(header, 4), order.u16(header, 6)) {
                 // DG/UX tcpdump calls itself 543.0.
                 (2, ..3) | (543, 0) => Lengths::OriginalFirst,
@@ -79,12 +75,7 @@ impl Pcap {
             Lengths::OriginalFirst => (lengths.1, lengths.0),
             Lengths::SmallerIsCaptured => (lengths.0.min(lengths.1), lengths.0.max(lengths.1)),
         };
-        Fields {
-            second: self.order.u32(header, 0),
-            fraction: self.order.u32(header, 4),
-            captured,
-            original,
-        }
+        Fields { second: self.order.u32(header, 0), fraction: self.order.u32(header, 4), captured, original }
     }
 }
 
@@ -103,10 +94,7 @@ impl Walk for Pcap {
             };
             let fields = self.fields(header);
             if fields.captured > MAX_PACKET {
-                return (
-                    at,
-                    Stop::Corrupt(format!("a record of {} bytes", fields.captured)),
-                );
+                return (at, Stop::Corrupt(format!("a record of {} bytes", fields.captured)));
             }
             let length = self.record_header + fields.captured as usize;
             if rest.len() < length {

@@ -92,17 +92,11 @@ impl Pcapng {
             return None;
         }
         let Some(order) = section_order(start) else {
-            return Some(Err(
-                "a section header of pcapng without a byte-order magic".to_owned()
-            ));
+            return Some(Err("a section header of pcapng without a byte-order magic".to_owned()));
         };
         let version = (order.u16(start, 12), order.u16(start, 14));
         Some(unknown_version(version).map_or(Ok(()), Err).map(|()| Pcapng {
-            section: Section {
-                order,
-                interfaces: Vec::new(),
-                unknown: None,
-            },
+            section: Section { order, interfaces: Vec::new(), unknown: None },
             earlier_interfaces: 0,
             time: Timestamp::default(),
             counted_drops: 0,
@@ -144,10 +138,7 @@ impl Pcapng {
         };
         let interface = self.interface(packet.interface)?;
         if packet.captured as usize > packet.rest.len() {
-            return Err(format!(
-                "a block too small for a packet of {} bytes",
-                packet.captured
-            ));
+            return Err(format!("a block too small for a packet of {} bytes", packet.captured));
         }
         let link = interface.link;
         if let Some(ticks) = packet.ticks {
@@ -172,14 +163,9 @@ impl Pcapng {
         let (_, header) =
             parse_sectionheaderblock(block.bytes).map_err(|_| "a malformed section header".to_owned())?;
         let unknown = unknown_version((header.major_version, header.minor_version));
-        self.earlier_interfaces = self
-            .earlier_interfaces
-            .saturating_add(self.section.interfaces.len() as u32);
-        self.section = Section {
-            order: block.order,
-            interfaces: Vec::new(),
-            unknown: unknown.clone(),
-        };
+        self.earlier_interfaces =
+            self.earlier_interfaces.saturating_add(self.section.interfaces.len() as u32);
+        self.section = Section { order: block.order, interfaces: Vec::new(), unknown: unknown.clone() };
         unknown.map_or(Ok(()), Err)
     }
 
@@ -195,9 +181,7 @@ impl Pcapng {
         }
         let link = LinkType(u32::from(description.linktype.0 as u16));
         let options = until_end(&description.options);
-        self.section
-            .interfaces
-            .push(Interface::new(link, description.snaplen, options, block.order));
+        self.section.interfaces.push(Interface::new(link, description.snaplen, options, block.order));
         Ok(())
     }
 
@@ -231,9 +215,7 @@ impl Pcapng {
         };
         let order = block.order;
         let captured = order.u32(fields, 12);
-        let options = (captured as usize)
-            .checked_next_multiple_of(4)
-            .and_then(|padded| rest.get(padded..));
+        let options = (captured as usize).checked_next_multiple_of(4).and_then(|padded| rest.get(padded..));
         if let Some(options) = options.filter(|options| !options.is_empty()) {
             self.mention_drops(dropped_before(options, order), info);
         }
@@ -255,13 +237,7 @@ impl Pcapng {
             0 => original,
             limit => original.min(limit),
         };
-        Ok(Packet {
-            interface: 0,
-            ticks: None,
-            captured,
-            original,
-            rest,
-        })
+        Ok(Packet { interface: 0, ticks: None, captured, original, rest })
     }
 
     fn obsolete_packet<'a>(&mut self, block: &Block<'a>, info: &mut FileInfo) -> Result<Packet<'a>, String> {
@@ -332,10 +308,9 @@ impl Walk for Pcapng {
             return Probe::No;
         }
         match Block::at_start(bytes, self.section.order) {
-            Ok(block) if block.bytes.len() <= MAX_PROBED => Probe::Record {
-                length: block.bytes.len(),
-                second: None,
-            },
+            Ok(block) if block.bytes.len() <= MAX_PROBED => {
+                Probe::Record { length: block.bytes.len(), second: None }
+            }
             Err(Stop::Short(bytes)) if bytes <= MAX_PROBED => Probe::Short(bytes),
             _ => Probe::No,
         }
@@ -371,20 +346,13 @@ impl<'a> Block<'a> {
                 "a block of {length} bytes at its beginning and {again} at its end"
             )));
         }
-        Ok(Block {
-            kind,
-            order,
-            bytes,
-            body: content.get(8..).unwrap_or_default(),
-        })
+        Ok(Block { kind, order, bytes, body: content.get(8..).unwrap_or_default() })
     }
 }
 
 /// The byte order of a section, from the start of its header block.
 fn section_order<const N: usize>(start: &[u8; N]) -> Option<Order> {
-    [Order::Little, Order::Big]
-        .into_iter()
-        .find(|order| order.u32(start, 8) == 0x1a2b_3c4d)
+    [Order::Little, Order::Big].into_iter().find(|order| order.u32(start, 8) == 0x1a2b_3c4d)
 }
 
 /// Minor versions add what readers may pass over; a major version changes the meaning.
@@ -394,7 +362,5 @@ fn unknown_version((major, minor): (u16, u16)) -> Option<String> {
 
 /// The options before the end marker; what stands after it is no option.
 fn until_end<'a, 'b>(options: &'a [PcapNGOption<'b>]) -> impl Iterator<Item = &'a PcapNGOption<'b>> {
-    options
-        .iter()
-        .take_while(|option| option.code != pcap_parser::OptionCode::EndOfOpt)
+    options.iter().take_while(|option| option.code != pcap_parser::OptionCode::EndOfOpt)
 }

@@ -66,9 +66,7 @@ impl Records {
 
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records")
-            .field("files", &self.reader.files())
-            .finish_non_exhaustive()
+        f.debug_struct("Records").field("files", &self.reader.files()).finish_non_exhaustive()
     }
 }
 
@@ -80,11 +78,7 @@ impl Iterator for Records {
             if let Some(run) = &mut self.run
                 && let Some(index) = run.heads.next()
             {
-                return Some(Ok(Record {
-                    chunk: Arc::clone(&run.chunk),
-                    index,
-                    file: run.file,
-                }));
+                return Some(Ok(Record { chunk: Arc::clone(&run.chunk), index, file: run.file }));
             }
             // Given back before the reader looks for a free chunk.
             self.run = None;

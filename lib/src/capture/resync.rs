@@ -47,10 +47,7 @@ pub(super) fn search(
     }
     match window.last {
         true => Found::Nothing,
-        false => Found::Undecided {
-            from: window.bytes.len(),
-            bytes: 1,
-        },
+        false => Found::Undecided { from: window.bytes.len(), bytes: 1 },
     }
 }
 

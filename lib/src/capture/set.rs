@@ -93,10 +93,7 @@ impl Member {
     pub(super) fn bytes(name: PathBuf, bytes: Bytes, size: Option<u64>) -> Result<Self> {
         let meter = Meter::default();
         let input = Input::new(&name, bytes, Arc::clone(&meter))?;
-        Ok(Member {
-            size,
-            ..Member::begin(name, input, meter, CHUNK)?
-        })
+        Ok(Member { size, ..Member::begin(name, input, meter, CHUNK)? })
     }
 
     /// The name it was given.
@@ -109,12 +106,7 @@ impl Member {
         let chunk = file.next(&mut Pool::default(), &mut info)?;
         let mut heads = chunk.iter().flat_map(|chunk| &chunk.heads);
         let first = heads.find(|head| head.timed).map(|head| head.time);
-        Ok(Member {
-            info,
-            first,
-            size: None,
-            begun: Some(Begun { file, chunk, meter }),
-        })
+        Ok(Member { info, first, size: None, begun: Some(Begun { file, chunk, meter }) })
     }
 }
 
@@ -147,35 +139,20 @@ impl Reader {
             self.finish();
             return Ok(None);
         };
-        let others = self
-            .open
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != soonest)
-            .map(|(_, open)| open.turn());
+        let others =
+            self.open.iter().enumerate().filter(|(at, _)| *at != soonest).map(|(_, open)| open.turn());
         let limit = others
-            .chain(
-                self.waiting
-                    .front()
-                    .and_then(|(index, member)| Some((member.first?, *index))),
-            )
+            .chain(self.waiting.front().and_then(|(index, member)| Some((member.first?, *index))))
             .min();
         let open = &mut self.open[soonest];
         let rest = &open.chunk.heads[open.at..];
         let length = match limit {
-            Some(limit) => rest
-                .iter()
-                .take_while(|head| (head.time, open.index) < limit)
-                .count(),
+            Some(limit) => rest.iter().take_while(|head| (head.time, open.index) < limit).count(),
             None => rest.len(),
         };
         let heads = open.at..open.at + length;
         open.at = heads.end;
-        Ok(Some(Run {
-            file: open.index,
-            chunk: Arc::clone(&open.chunk),
-            heads,
-        }))
+        Ok(Some(Run { file: open.index, chunk: Arc::clone(&open.chunk), heads }))
     }
 
     /// What was found in the files, in the order of first timestamps: so far, and all of it when
@@ -186,39 +163,19 @@ impl Reader {
 
     /// Bytes read of the files as they are stored, and how many there are in all, if that is known.
     pub(crate) fn progress(&self) -> (u64, Option<u64>) {
-        (
-            self.meters
-                .iter()
-                .map(|meter| meter.load(Ordering::Relaxed))
-                .sum(),
-            self.size,
-        )
+        (self.meters.iter().map(|meter| meter.load(Ordering::Relaxed)).sum(), self.size)
     }
 
     /// Reads the next chunk of the file whose last one has been used up.
     fn read_on(&mut self) -> Result<()> {
-        let Some(at) = self
-            .open
-            .iter()
-            .position(|open| open.at == open.chunk.heads.len())
-        else {
+        let Some(at) = self.open.iter().position(|open| open.at == open.chunk.heads.len()) else {
             return Ok(());
         };
-        let Open {
-            index,
-            mut file,
-            chunk,
-            ..
-        } = self.open.swap_remove(at);
+        let Open { index, mut file, chunk, .. } = self.open.swap_remove(at);
         // Given back, so that the same memory can be filled again while it is warm.
         drop(chunk);
         if let Some(chunk) = file.next(&mut self.pool, &mut self.infos[usize::from(index)])? {
-            self.open.push(Open {
-                index,
-                file,
-                chunk,
-                at: 0,
-            });
+            self.open.push(Open { index, file, chunk, at: 0 });
         }
         Ok(())
     }
@@ -256,12 +213,7 @@ impl Reader {
             }
         };
         if let Some(chunk) = chunk {
-            self.open.push(Open {
-                index,
-                file,
-                chunk,
-                at: 0,
-            });
+            self.open.push(Open { index, file, chunk, at: 0 });
         }
         Ok(())
     }
@@ -279,8 +231,7 @@ impl Reader {
             {
                 let seconds = info.last.unwrap_or(first).min(*last).seconds_since(first);
                 let overlap = time::spoken(seconds);
-                info.notes
-                    .push(format!("overlaps with {} by {overlap}", path.display()));
+                info.notes.push(format!("overlaps with {} by {overlap}", path.display()));
             }
             if let Some(last) = info.last
                 && latest.as_ref().is_none_or(|(latest, _)| last > *latest)

@@ -73,10 +73,7 @@ impl Coverage {
         if !head.timed {
             return;
         }
-        let at = Moment {
-            frame: FrameId::new(file, head.frame),
-            time: head.time,
-        };
+        let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
         let Some(last) = self.last else {
             (self.first, self.last) = (Some(at), Some(at));
             return;
@@ -90,10 +87,7 @@ impl Coverage {
             return;
         }
         if pause < -STEP && self.steps.len() < KEPT {
-            self.steps.push(ClockStep {
-                before: last,
-                after: at,
-            });
+            self.steps.push(ClockStep { before: last, after: at });
         }
         if pause < -STEP {
             // After a step backwards the new time is the time.
@@ -122,11 +116,7 @@ impl Coverage {
             if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&ip) {
                 continue;
             }
-            let host = self.hosts.entry(ip).or_insert(Host {
-                first: time,
-                last: time,
-                ..Host::default()
-            });
+            let host = self.hosts.entry(ip).or_insert(Host { first: time, last: time, ..Host::default() });
             host.sent += u64::from(sent);
             host.received += u64::from(!sent);
             host.first = host.first.min(time);

@@ -1,16 +1,24 @@
 //! What is remembered of the traffic: tables of rows, without any judgement.
 
+mod copies;
 mod coverage;
+mod intern;
 mod notifications;
 mod reachability;
 mod subscriptions;
+mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
+pub(crate) use reachability::Pings;
 pub use reachability::{Reach, Service};
 pub use subscriptions::Subscription;
 
+use std::collections::BTreeMap;
+
 use crate::capture::{FileInfo, Vantage};
+use crate::config::Config;
 use crate::flow::{Connection, FlowId};
 
 /// The facts of all vantage points, the Exchange side first.
@@ -35,6 +43,8 @@ pub struct VantageFacts {
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
     pub connections: Vec<Connection>,
+    /// Names of the protocols that were recognised.
+    pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
     pub notifications: Vec<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
@@ -56,12 +66,42 @@ pub struct LimitHits {
     pub hits: u64,
 }
 
+/// What was learnt of the traffic of one vantage point before it is put in order.
+pub(crate) struct Gathered {
+    pub(crate) files: Vec<FileInfo>,
+    pub(crate) coverage: Coverage,
+    pub(crate) pings: Pings,
+    /// In the order of their first packets.
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
+    pub(crate) notifications: Notifications,
+    pub(crate) limits: Vec<LimitHits>,
+}
+
 impl VantageFacts {
+    /// Puts in order what was gathered, and joins what belongs together across connections.
+    pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
+        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let (mut notifications, full) = notifications.finish();
+        limits.push(full);
+        notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        copies::mark(&mut notifications, &connections);
+        VantageFacts {
+            vantage: vantage::infer(&connections, &config.ports),
+            subscriptions: subscriptions::group(&notifications),
+            reachability: reachability::reach(&connections, &config.ports, pings),
+            files,
+            coverage,
+            connections,
+            protocols,
+            notifications,
+            limits,
+        }
+    }
+
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.connections
-            .binary_search_by_key(&flow, |connection| connection.id)
-            .ok()
+        self.connections.binary_search_by_key(&flow, |connection| connection.id).ok()
     }
 
     /// The row of a connection.

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::flow::{Endpoint, FlowId, Moment};
-use crate::proto::{EventKind, Header, State};
+use super::LimitHits;
+use super::intern::Interner;
+use crate::flow::Endpoint;
+use crate::flow::{Dir, FlowId, Moment};
+use crate::proto::{
+    EventKind, Ews, Guid, Header, NotificationResult, Reply, Request, State, SubscriptionId, Transaction,
+};
 use crate::time::Timestamp;
 
 /// One POST of a push notification, complete or not.
@@ -53,9 +58,9 @@ pub struct NotificationRow {
     /// Creation time in it.
     pub created: Option<Timestamp>,
     /// Subscription GUID in it.
-    pub guid: Option<Arc<str>>,
+    pub guid: Option<Guid>,
     /// Second GUID in it, taken to be the mailbox.
-    pub mailbox: Option<Arc<str>>,
+    pub mailbox: Option<Guid>,
     /// Watermark before the first event.
     pub previous_watermark: Option<Arc<str>>,
     /// Watermark of the last event.
@@ -108,5 +113,148 @@ impl NotificationRow {
             return None;
         }
         Some(self.events.iter().all(|event| *event == EventKind::Status))
+    }
+}
+
+/// The notifications of one shard while the capture is read.
+#[derive(Debug)]
+pub(crate) struct Notifications {
+    rows: Vec<NotificationRow>,
+    strings: Interner,
+    limit: usize,
+    dropped: u64,
+}
+
+/// What a row costs with the strings that are its own.
+const ROW_BYTES: u64 = 1024;
+
+impl Notifications {
+    /// A table that may take so many bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
+        Notifications { rows: Vec::new(), strings: Interner::new(limit.saturating_mul(4)), limit, dropped: 0 }
+    }
+
+    /// Keeps a transaction that is a push notification; others are not its business.
+    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], transaction: &Transaction) {
+        let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
+            return;
+        };
+        if self.rows.len() >= self.limit {
+            self.dropped += 1;
+            return;
+        }
+        let (source, listener) = match transaction.client {
+            Dir::Orig => (orig, resp),
+            Dir::Resp => (resp, orig),
+        };
+        let row = self.row(flow, source, listener, request, transaction.reply.as_ref());
+        self.rows.push(row);
+    }
+
+    /// The rows, and how many did not fit.
+    pub(crate) fn finish(self) -> (Vec<NotificationRow>, LimitHits) {
+        let full = LimitHits { store: "notification rows", limit: self.limit as u64, hits: self.dropped };
+        (self.rows, full)
+    }
+
+    fn row(
+        &mut self,
+        flow: FlowId,
+        source: Endpoint,
+        listener: Endpoint,
+        request: &Request,
+        reply: Option<&Reply>,
+    ) -> NotificationRow {
+        let strings = &mut self.strings;
+        let said = match &request.ews {
+            Some(Ews::Notification(notification)) => Some(&**notification),
+            _ => None,
+        };
+        let subscription_id = said.and_then(|said| said.subscription_id.as_deref());
+        let decoded = subscription_id.and_then(SubscriptionId::decode);
+        let decoded = decoded.as_ref();
+        NotificationRow {
+            flow,
+            source,
+            listener,
+            first: request.first,
+            last: request.last,
+            state: request.state.clone(),
+            method: strings.intern(&request.method),
+            target: strings.intern(&request.target),
+            version: request.version,
+            request_id: query(&request.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
+            pid: strings.intern_some(query(&request.target, "pid")),
+            host: strings.intern_some(request.host.as_deref()),
+            soap_action: strings.intern_some(request.soap_action.as_deref()),
+            header_names: strings.intern(&request.header_names),
+            proxy_headers: request.proxy_headers.as_slice().into(),
+            chunked: request.body.chunked,
+            body_length: request.body.length,
+            body_digest: request.body.digest,
+            subscription_id: strings.intern_some(subscription_id),
+            server: strings.intern_some(decoded.map(|id| &*id.server)),
+            created: decoded.map(|id| id.created),
+            guid: decoded.map(|id| id.guid),
+            mailbox: decoded.and_then(|id| id.mailbox),
+            previous_watermark: strings.intern_some(said.and_then(|said| said.previous_watermark.as_deref())),
+            watermark: strings.intern_some(said.and_then(|said| said.watermark.as_deref())),
+            more_events: said.and_then(|said| said.more_events),
+            events: said.map(|said| said.events.as_slice().into()).unwrap_or_default(),
+            events_digest: said.map_or(0, |said| said.events_digest),
+            response_class: strings.intern_some(said.and_then(|said| said.response_class.as_deref())),
+            response_code: strings.intern_some(said.and_then(|said| said.response_code.as_deref())),
+            reply: reply.map(|reply| ReplyRow {
+                first: reply.first,
+                last: reply.last,
+                state: reply.state.clone(),
+                status: reply.status,
+                server: strings.intern_some(reply.server.as_deref()),
+                proxy_headers: reply.proxy_headers.as_slice().into(),
+                result: match &reply.ews {
+                    Some(Ews::Result(NotificationResult::Ok)) => Some(strings.intern("OK")),
+                    Some(Ews::Result(NotificationResult::Unsubscribe)) => Some(strings.intern("Unsubscribe")),
+                    Some(Ews::Result(NotificationResult::Other(word))) => Some(strings.intern(word)),
+                    _ => None,
+                },
+            }),
+            copy_of: None,
+        }
+    }
+}
+
+/// Whether a request is a push notification: by its SOAPAction or its body, on any port and path; a body that
+/// cannot be read counts where the target is Unity Connection's.
+fn is_notification(request: &Request) -> bool {
+    let action = request.soap_action.as_deref().unwrap_or_default();
+    let by_action = action.len() >= ACTION.len()
+        && action.as_bytes()[action.len() - ACTION.len()..].eq_ignore_ascii_case(ACTION.as_bytes());
+    by_action
+        || matches!(request.ews, Some(Ews::Notification(_)))
+        || (&*request.method == "POST"
+            && request.target.contains("/NotificationService/services/NotificationService"))
+}
+
+/// The last word of the SOAPAction of a push notification.
+const ACTION: &str = "SendNotification";
+
+/// A parameter of the query of a request target.
+fn query<'a>(target: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = target.split_once('?')?;
+    let pairs = query.split(['&', ';']).filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query;
+
+    #[test]
+    fn parameters_are_found_in_any_order() {
+        let target = "http://cuc:7080/N/services/N?pid=77&id=2348c723-2466";
+        assert_eq!(query(target, "id"), Some("2348c723-2466"));
+        assert_eq!(query(target, "pid"), Some("77"));
+        assert_eq!(query("/N/services/N", "id"), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Attempts to reach a service, by pair of hosts.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::flow::{FlowId, Moment};
+use crate::config::Ports;
+use crate::flow::{Connection, FlowId, Handshake, Moment, Unreachable};
 
 /// A service whose silence, refusal and filtering are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,8 +22,6 @@ pub enum Service {
     Tls,
     /// ICMP echo.
     Ping,
-    /// Another TCP service.
-    Other,
 }
 
 impl Service {
@@ -34,10 +34,24 @@ impl Service {
             Service::Epm => "epm",
             Service::Tls => "tls",
             Service::Ping => "ping",
-            Service::Other => "tcp",
+        }
+    }
+
+    /// The ports on which it is expected; none for ICMP echo.
+    pub fn ports(self, ports: &Ports) -> &[u16] {
+        match self {
+            Service::Notify => &ports.notify,
+            Service::Imap => &ports.imap,
+            Service::Smtp => &ports.smtp,
+            Service::Epm => &ports.epm,
+            Service::Tls => &ports.tls,
+            Service::Ping => &[],
         }
     }
 }
+
+/// The services that are reached over TCP. Where two share a port, the first one has it.
+const OVER_TCP: [Service; 5] = [Service::Notify, Service::Imap, Service::Smtp, Service::Epm, Service::Tls];
 
 /// How one client fared with one service of one host.
 #[derive(Clone, Debug)]
@@ -63,10 +77,225 @@ pub struct Reach {
     pub refused: Vec<FlowId>,
     /// Those that were not answered.
     pub unanswered: Vec<FlowId>,
-    /// Those that an ICMP error answered.
+    /// Those that an ICMP error answered; they are not among the unanswered.
     pub icmp: Vec<FlowId>,
     /// ICMP echo requests.
     pub echo_requests: u64,
     /// ICMP echo replies.
     pub echo_replies: u64,
+}
+
+/// How an attempt to open a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server accepted it.
+    Connected,
+    /// A reset answered the SYN.
+    Refused,
+    /// Nothing answered the SYN.
+    Unanswered,
+    /// An ICMP error answered the SYN.
+    Unreachable(Unreachable),
+}
+
+/// How a connection that began with a SYN fared; `None` when its beginning was not captured, or its end is unclear.
+pub(crate) fn outcome(connection: &Connection) -> Option<Outcome> {
+    let icmp = connection.unreachable.filter(is_final);
+    match (connection.handshake, icmp) {
+        (Handshake::Full, _) => Some(Outcome::Connected),
+        (Handshake::Refused, _) => Some(Outcome::Refused),
+        (Handshake::Unanswered, Some(icmp)) => Some(Outcome::Unreachable(icmp)),
+        (Handshake::Unanswered, None) => Some(Outcome::Unanswered),
+        (Handshake::Partial, _) if connection.sides.iter().any(|side| side.bytes > 0) => {
+            Some(Outcome::Connected)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an ICMP error says that the SYN was not delivered (RFC 792, RFC 1812 5.2.7.1); every code of ICMPv6
+/// type 1 does (RFC 4443, 3.1).
+fn is_final(icmp: &Unreachable) -> bool {
+    icmp.v6 || matches!(icmp.code, 0 | 1 | 3 | 9 | 10 | 13)
+}
+
+/// Who tried to reach the services on `ports`, and who sent echo requests to whom, in the order of first packets.
+pub(crate) fn reach(connections: &[Connection], ports: &Ports, pings: Pings) -> Vec<Reach> {
+    let mut services: HashMap<u16, Service> = HashMap::new();
+    for service in OVER_TCP {
+        for port in service.ports(ports) {
+            services.entry(*port).or_insert(service);
+        }
+    }
+    let mut rows: Vec<Reach> = Vec::new();
+    let mut places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState> = HashMap::default();
+    for connection in connections {
+        let (client, server) = (connection.orig.ip, connection.resp);
+        let Some((service, outcome)) = services.get(&server.port).zip(outcome(connection)) else {
+            continue;
+        };
+        let place = *places.entry((client, server.ip, server.port)).or_insert_with(|| {
+            let mut row = Reach::new(client, server.ip, *service, connection.first);
+            (row.port, row.flow) = (server.port, Some(connection.id));
+            rows.push(row);
+            rows.len() - 1
+        });
+        rows[place].count(connection.id, outcome);
+    }
+    rows.extend(pings.rows());
+    rows.sort_by_key(|row| (row.first.frame, row.flow));
+    rows
+}
+
+impl Reach {
+    fn new(client: IpAddr, server: IpAddr, service: Service, first: Moment) -> Self {
+        Reach {
+            client,
+            server,
+            service,
+            port: 0,
+            first,
+            flow: None,
+            attempts: 0,
+            connected: 0,
+            refused: Vec::new(),
+            unanswered: Vec::new(),
+            icmp: Vec::new(),
+            echo_requests: 0,
+            echo_replies: 0,
+        }
+    }
+
+    fn count(&mut self, flow: FlowId, outcome: Outcome) {
+        self.attempts += 1;
+        match outcome {
+            Outcome::Connected => self.connected += 1,
+            Outcome::Refused => self.refused.push(flow),
+            Outcome::Unanswered => self.unanswered.push(flow),
+            Outcome::Unreachable(_) => self.icmp.push(flow),
+        }
+    }
+}
+
+/// Pairs of hosts whose echo packets are counted; a scan of the network must not fill the memory.
+const PAIRS: usize = 16_384;
+
+/// ICMP echo packets, by who asked whom.
+#[derive(Debug, Default)]
+pub(crate) struct Pings {
+    pairs: HashMap<(IpAddr, IpAddr), Echoes, ahash::RandomState>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Echoes {
+    first: Moment,
+    requests: u64,
+    replies: u64,
+}
+
+impl Pings {
+    /// Counts an echo request or reply from `src` to `dst`.
+    pub(crate) fn echo(&mut self, src: IpAddr, dst: IpAddr, is_request: bool, at: Moment) {
+        let pair = if is_request { (src, dst) } else { (dst, src) };
+        if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&pair) {
+            self.dropped += 1;
+            return;
+        }
+        let echoes = self.pairs.entry(pair).or_insert(Echoes { first: at, requests: 0, replies: 0 });
+        echoes.requests += u64::from(is_request);
+        echoes.replies += u64::from(!is_request);
+    }
+
+    /// The bound on pairs of hosts, and how many packets were not counted because of it.
+    pub(crate) fn limit(&self) -> (u64, u64) {
+        (PAIRS as u64, self.dropped)
+    }
+
+    fn rows(self) -> impl Iterator<Item = Reach> {
+        self.pairs.into_iter().map(|((client, server), echoes)| Reach {
+            echo_requests: echoes.requests,
+            echo_replies: echoes.replies,
+            ..Reach::new(client, server, Service::Ping, echoes.first)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{connection, ip};
+    use crate::flow::FrameId;
+
+    fn icmp(code: u8) -> Unreachable {
+        Unreachable { at: Moment::default(), from: ip("10.0.0.254"), v6: false, code }
+    }
+
+    #[test]
+    fn attempts_are_counted_by_pair_of_hosts_and_port() {
+        let mut connections = vec![
+            connection(1, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Refused),
+            connection(2, "10.0.0.2:5002", "10.0.0.9:7080", Handshake::Full),
+            connection(3, "10.0.0.1:5003", "10.0.0.9:7080", Handshake::Unanswered),
+            connection(4, "10.0.0.1:5004", "10.0.0.9:7080", Handshake::Unanswered),
+            connection(5, "10.0.0.1:5005", "10.0.0.9:7080", Handshake::None),
+            connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
+        ];
+        connections[3].unreachable = Some(icmp(13));
+        let rows = reach(&connections, &Ports::default(), Pings::default());
+        assert_eq!(rows.len(), 2);
+        let row = &rows[0];
+        assert_eq!((row.client, row.service, row.port), (ip("10.0.0.1"), Service::Notify, 7080));
+        assert_eq!((row.attempts, row.connected), (3, 0));
+        assert_eq!(row.refused, [FlowId(1)]);
+        assert_eq!(row.unanswered, [FlowId(3)]);
+        assert_eq!(row.icmp, [FlowId(4)]);
+        assert_eq!((rows[1].attempts, rows[1].connected), (1, 1));
+    }
+
+    #[test]
+    fn an_icmp_error_that_asks_for_smaller_packets_answers_no_syn() {
+        let mut tried = connection(1, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Unanswered);
+        tried.unreachable = Some(icmp(4));
+        assert_eq!(outcome(&tried), Some(Outcome::Unanswered));
+        tried.handshake = Handshake::Full;
+        tried.unreachable = Some(icmp(3));
+        assert_eq!(outcome(&tried), Some(Outcome::Connected));
+    }
+
+    #[test]
+    fn a_connection_without_syn_ack_counts_when_it_went_on() {
+        let mut tried = connection(1, "10.0.0.1:5001", "10.0.0.9:25", Handshake::Partial);
+        assert_eq!(outcome(&tried), None);
+        tried.sides[0].bytes = 1;
+        assert_eq!(outcome(&tried), Some(Outcome::Connected));
+    }
+
+    #[test]
+    fn echo_requests_and_replies_make_one_row_in_its_place() {
+        let mut pings = Pings::default();
+        let at = |number| Moment { frame: FrameId::new(0, number), ..Moment::default() };
+        pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, at(2));
+        pings.echo(ip("10.0.0.9"), ip("10.0.0.1"), false, at(3));
+        pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, at(9));
+        let connections = [
+            connection(1, "10.0.0.1:5001", "10.0.0.9:443", Handshake::Full),
+            connection(5, "10.0.0.2:5001", "10.0.0.9:443", Handshake::Full),
+        ];
+        let rows = reach(&connections, &Ports::default(), pings);
+        let services: Vec<Service> = rows.iter().map(|row| row.service).collect();
+        assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
+        assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));
+        assert_eq!((rows[1].client, rows[1].flow), (ip("10.0.0.1"), None));
+    }
+
+    #[test]
+    fn a_ping_sweep_stays_within_its_bound() {
+        let mut pings = Pings::default();
+        for host in 0..PAIRS as u32 + 3 {
+            pings.echo(ip("10.0.0.1"), IpAddr::V4(host.into()), true, Moment::default());
+        }
+        assert_eq!(pings.limit(), (PAIRS as u64, 3));
+        assert_eq!(reach(&[], &Ports::default(), pings).len(), PAIRS);
+    }
 }

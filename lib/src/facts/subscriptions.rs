@@ -1,8 +1,10 @@
 //! Push subscriptions: notifications grouped by the `id=` of their target.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::{NotificationRow, VantageFacts};
 use crate::time::Timestamp;
 
 /// One push subscription as the listener knows it.
@@ -27,4 +29,68 @@ pub struct Subscription {
     pub created: Option<Timestamp>,
     /// Notifications that only say that nothing happened.
     pub keepalives: u64,
+}
+
+/// Groups the notifications that count. `rows` are in time order; so are the groups, by their first notification.
+pub(crate) fn group(rows: &[NotificationRow]) -> Vec<Subscription> {
+    let mut index: HashMap<&Arc<str>, usize, ahash::RandomState> = HashMap::default();
+    let mut subscriptions: Vec<Subscription> = Vec::new();
+    for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.counts()) {
+        let Some(id) = &row.request_id else { continue };
+        let place = *index.entry(id).or_insert_with(|| {
+            subscriptions.push(Subscription::new(id, row.listener.port));
+            subscriptions.len() - 1
+        });
+        subscriptions[place].add(number, row);
+    }
+    subscriptions
+}
+
+/// Distinct values that are kept of each list of a subscription.
+const KEPT: usize = 64;
+
+impl Subscription {
+    /// Its first notification.
+    pub fn first<'f>(&self, facts: &'f VantageFacts) -> Option<&'f NotificationRow> {
+        facts.notifications.get(*self.rows.first()?)
+    }
+
+    /// Its last notification.
+    pub fn last<'f>(&self, facts: &'f VantageFacts) -> Option<&'f NotificationRow> {
+        facts.notifications.get(*self.rows.last()?)
+    }
+
+    fn new(id: &Arc<str>, port: u16) -> Self {
+        Subscription {
+            request_id: Arc::clone(id),
+            rows: Vec::new(),
+            subscription_ids: Vec::new(),
+            servers: Vec::new(),
+            sources: Vec::new(),
+            listeners: Vec::new(),
+            port,
+            created: None,
+            keepalives: 0,
+        }
+    }
+
+    fn add(&mut self, number: usize, row: &NotificationRow) {
+        self.rows.push(number);
+        self.keepalives += u64::from(row.is_keepalive() == Some(true));
+        note(&mut self.subscription_ids, row.subscription_id.as_ref());
+        note(&mut self.servers, row.server.as_ref());
+        note(&mut self.sources, Some(&row.source.ip));
+        note(&mut self.listeners, Some(&row.listener.ip));
+        self.created = match (self.created, row.created) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
+    }
+}
+
+fn note<T: Clone + PartialEq>(known: &mut Vec<T>, new: Option<&T>) {
+    // The newest is the likeliest to recur.
+    if let Some(new) = new.filter(|new| known.len() < KEPT && !known.iter().rev().any(|old| old == *new)) {
+        known.push(new.clone());
+    }
 }

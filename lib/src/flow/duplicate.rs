@@ -106,16 +106,8 @@ impl Ring {
 mod tests {
     use super::*;
 
-    const DATA: Seen = Seen {
-        forward: true,
-        seq: 7,
-        ack: 9,
-        length: 100,
-        flags: 0x18,
-        id: 5,
-        ttl: 64,
-        nanos: 0,
-    };
+    const DATA: Seen =
+        Seen { forward: true, seq: 7, ack: 9, length: 100, flags: 0x18, id: 5, ttl: 64, nanos: 0 };
 
     fn is_copy(first: Seen, second: Seen) -> bool {
         let mut copies = Copies::default();
@@ -125,91 +117,27 @@ mod tests {
 
     #[test]
     fn the_same_ip_packet_within_milliseconds_is_a_copy() {
-        assert!(is_copy(
-            DATA,
-            Seen {
-                nanos: 900_000,
-                ..DATA
-            }
-        ));
-        assert!(
-            is_copy(
-                DATA,
-                Seen {
-                    ttl: 63,
-                    nanos: 4_000_000,
-                    ..DATA
-                }
-            ),
-            "routed"
-        );
+        assert!(is_copy(DATA, Seen { nanos: 900_000, ..DATA }));
+        assert!(is_copy(DATA, Seen { ttl: 63, nanos: 4_000_000, ..DATA }), "routed");
         assert!(!is_copy(DATA, Seen { id: 6, ..DATA }), "retransmitted");
-        assert!(
-            !is_copy(
-                DATA,
-                Seen {
-                    nanos: 200_000_000,
-                    ..DATA
-                }
-            ),
-            "identification used again"
-        );
-        assert!(
-            !is_copy(
-                DATA,
-                Seen {
-                    forward: false,
-                    ..DATA
-                }
-            ),
-            "the other direction"
-        );
+        assert!(!is_copy(DATA, Seen { nanos: 200_000_000, ..DATA }), "identification used again");
+        assert!(!is_copy(DATA, Seen { forward: false, ..DATA }), "the other direction");
     }
 
     #[test]
     fn without_an_identification_it_must_be_quicker() {
         let unnamed = Seen { id: 0, ..DATA };
-        assert!(is_copy(
-            unnamed,
-            Seen {
-                nanos: 900_000,
-                ..unnamed
-            }
-        ));
-        assert!(!is_copy(
-            unnamed,
-            Seen {
-                nanos: 2_000_000,
-                ..unnamed
-            }
-        ));
-        assert!(
-            is_copy(
-                unnamed,
-                Seen {
-                    ttl: 63,
-                    nanos: 2_000_000,
-                    ..unnamed
-                }
-            ),
-            "routed"
-        );
-        let ack = Seen {
-            length: 0,
-            flags: Tcp::ACK,
-            ..unnamed
-        };
+        assert!(is_copy(unnamed, Seen { nanos: 900_000, ..unnamed }));
+        assert!(!is_copy(unnamed, Seen { nanos: 2_000_000, ..unnamed }));
+        assert!(is_copy(unnamed, Seen { ttl: 63, nanos: 2_000_000, ..unnamed }), "routed");
+        let ack = Seen { length: 0, flags: Tcp::ACK, ..unnamed };
         assert!(!is_copy(ack, ack), "a repeated acknowledgment");
     }
 
     #[test]
     fn copies_are_found_behind_a_burst_of_packets() {
         let mut copies = Copies::default();
-        let burst = (0..8).map(|i| Seen {
-            seq: i,
-            nanos: i64::from(i),
-            ..DATA
-        });
+        let burst = (0..8).map(|i| Seen { seq: i, nanos: i64::from(i), ..DATA });
         assert!(burst.clone().all(|packet| !copies.holds(packet)));
         assert!(burst.clone().all(|packet| copies.holds(packet)));
         assert!(!copies.holds(Seen { seq: 8, ..DATA }));

@@ -18,9 +18,7 @@ impl<S> Reader<S> {
     /// Asks the receiver at the first payload.
     pub(super) fn ask<R: Receiver<State = S>>(&mut self, flow: &FlowRef, receiver: &mut R) {
         if let Reader::Unasked = self {
-            *self = receiver
-                .open(flow)
-                .map_or(Reader::Nobody, |state| Reader::Reading(Box::new(state)));
+            *self = receiver.open(flow).map_or(Reader::Nobody, |state| Reader::Reading(Box::new(state)));
         }
     }
 

@@ -80,20 +80,13 @@ mod tests {
     use super::*;
 
     fn endpoint(ip: &str, port: u16) -> Endpoint {
-        Endpoint {
-            ip: ip.parse().unwrap(),
-            port,
-        }
+        Endpoint { ip: ip.parse().unwrap(), port }
     }
 
     #[test]
     fn community_ids_are_those_of_the_specification_in_both_directions() {
         let vectors = [
-            (
-                endpoint("1.2.3.4", 1122),
-                endpoint("5.6.7.8", 3344),
-                "1:wCb3OG7yAFWelaUydu0D+125CLM=",
-            ),
+            (endpoint("1.2.3.4", 1122), endpoint("5.6.7.8", 3344), "1:wCb3OG7yAFWelaUydu0D+125CLM="),
             (
                 endpoint("128.232.110.120", 34855),
                 endpoint("66.35.250.204", 80),

@@ -87,11 +87,7 @@ pub struct FlowId(pub u64);
 
 /// How a connection began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Handshake {
     /// SYN and SYN/ACK were seen.
     Full,
@@ -108,11 +104,7 @@ pub enum Handshake {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Close {
     /// Both sides sent FIN, or one did and nothing else closed it.
     Fin,
@@ -160,6 +152,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Its key.
+    pub fn key(&self) -> FlowKey {
+        FlowKey::new(self.orig, self.resp).0
+    }
+
     /// What one direction carried.
     pub fn side(&self, dir: Dir) -> &Side {
         &self.sides[dir as usize]

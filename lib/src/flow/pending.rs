@@ -95,10 +95,7 @@ impl Pending {
     /// Puts a piece at the index that [`Pending::beyond`] gave for its start.
     pub(super) fn insert(&mut self, index: usize, mut piece: Piece, store: &mut Store) {
         if let Some(before) = index.checked_sub(1)
-            && self
-                .pieces
-                .get(before)
-                .is_some_and(|earlier| piece.continues(earlier))
+            && self.pieces.get(before).is_some_and(|earlier| piece.continues(earlier))
             && let Some(earlier) = self.remove(before, store)
         {
             piece.start = earlier.start;
@@ -109,10 +106,7 @@ impl Pending {
     }
 
     fn insert_before(&mut self, index: usize, mut piece: Piece, store: &mut Store) {
-        if self
-            .pieces
-            .get(index)
-            .is_some_and(|later| later.continues(&piece))
+        if self.pieces.get(index).is_some_and(|later| later.continues(&piece))
             && let Some(later) = self.remove(index, store)
         {
             piece.end = later.end;
@@ -136,38 +130,14 @@ impl Pending {
 
     /// Takes `from..to` out of the cut piece at `index`, because another copy has those bytes.
     pub(super) fn carve(&mut self, index: usize, from: u64, to: u64, store: &mut Store) {
-        let Some(Piece {
-            start,
-            end,
-            at,
-            content,
-        }) = self.remove(index, store)
-        else {
+        let Some(Piece { start, end, at, content }) = self.remove(index, store) else {
             return;
         };
         if to < end {
-            self.insert_before(
-                index,
-                Piece {
-                    start: to,
-                    end,
-                    at,
-                    content: Content::Cut,
-                },
-                store,
-            );
+            self.insert_before(index, Piece { start: to, end, at, content: Content::Cut }, store);
         }
         if start < from {
-            self.insert_before(
-                index,
-                Piece {
-                    start,
-                    end: from,
-                    at,
-                    content,
-                },
-                store,
-            );
+            self.insert_before(index, Piece { start, end: from, at, content }, store);
         }
     }
 

@@ -29,11 +29,7 @@ impl Recent {
             return;
         };
         if let Some(place) = self.slices.get_mut(self.next) {
-            *place = Slice {
-                offset,
-                length,
-                fingerprint: fingerprint(bytes),
-            };
+            *place = Slice { offset, length, fingerprint: fingerprint(bytes) };
         }
         self.next = (self.next + 1) % REMEMBERED;
     }

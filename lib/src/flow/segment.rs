@@ -26,9 +26,7 @@ impl<'a> Segment<'a> {
             // A SYN takes a sequence number before the data that comes with it.
             seq: tcp.seq.wrapping_add(u32::from(tcp.has(Tcp::SYN))),
             bytes,
-            length: tcp
-                .payload_len
-                .max(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
+            length: tcp.payload_len.max(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
             at: packet.at,
         }
     }
@@ -55,13 +53,7 @@ impl<'a> Part<'a> {
         let start = u64::try_from(start).unwrap_or(0);
         let bytes = segment.bytes.get(below as usize..).unwrap_or_default();
         let end = start + (length - below);
-        Some(Part {
-            start,
-            captured: start + bytes.len() as u64,
-            end,
-            bytes,
-            at: segment.at,
-        })
+        Some(Part { start, captured: start + bytes.len() as u64, end, bytes, at: segment.at })
     }
 
     /// `from..to` of what was captured; empty if it does not reach.

@@ -76,10 +76,7 @@ struct Acked {
 impl Stream {
     /// A stream that also computes the digest of its bytes.
     pub(super) fn digesting() -> Self {
-        Stream {
-            digest: Some(Box::default()),
-            ..Stream::default()
-        }
+        Stream { digest: Some(Box::default()), ..Stream::default() }
     }
 
     /// The SYN of this direction.
@@ -89,10 +86,7 @@ impl Stream {
 
     /// The peer acknowledges everything before `ack`.
     pub(super) fn acknowledged(&mut self, ack: u32) {
-        let acked = self.acked.get_or_insert(Acked {
-            first: ack,
-            last: ack,
-        });
+        let acked = self.acked.get_or_insert(Acked { first: ack, last: ack });
         if (1..=FARTHEST).contains(&u64::from(ack.wrapping_sub(acked.last))) {
             acked.last = ack;
         }
@@ -209,9 +203,7 @@ impl Stream {
     /// Bytes the peer acknowledged beyond the highest one seen. The number of a FIN is not a byte.
     fn acked_beyond_top(&self) -> u64 {
         let Some(acked) = self.acked else { return 0 };
-        let top = self
-            .origin
-            .map_or(acked.first, |origin| origin.wrapping_add(self.top as u32));
+        let top = self.origin.map_or(acked.first, |origin| origin.wrapping_add(self.top as u32));
         match u64::from(acked.last.wrapping_sub(top)) {
             // One number may be a FIN that was not captured.
             0 | 1 => 0,
@@ -256,11 +248,7 @@ impl Stream {
                 return any;
             }
             // The captured part and the cut one are placed separately.
-            let (end, captured) = if at < part.captured {
-                (part.captured, true)
-            } else {
-                (part.end, false)
-            };
+            let (end, captured) = if at < part.captured { (part.captured, true) } else { (part.end, false) };
             let (index, piece) = self.pending.beyond(at);
             let end = match piece {
                 Some(piece) if piece.start <= at => {
@@ -300,16 +288,7 @@ impl Stream {
                 true => Content::Seen,
             };
             outlet.side.bytes += if captured { end - at } else { 0 };
-            self.pending.insert(
-                index,
-                Piece {
-                    start: at,
-                    end,
-                    at: part.at,
-                    content,
-                },
-                outlet.store,
-            );
+            self.pending.insert(index, Piece { start: at, end, at: part.at, content }, outlet.store);
             at = end;
         }
     }

@@ -47,6 +47,7 @@ pub(crate) struct Flows<S> {
     idle: BinaryHeap<Reverse<(Timestamp, u32)>>,
     store: Store,
     rows: Vec<Connection>,
+    begun: u64,
     overflows: Overflows,
 }
 
@@ -66,6 +67,7 @@ impl<S> Flows<S> {
                 overflows: 0,
             },
             rows: Vec::new(),
+            begun: 0,
             overflows: Overflows::default(),
         }
     }
@@ -82,23 +84,11 @@ impl<S> Flows<S> {
         let (Some(ip), Transport::Tcp(tcp)) = (&packet.ip, &packet.transport) else {
             return;
         };
-        let src = Endpoint {
-            ip: ip.src,
-            port: tcp.src_port,
-        };
-        let dst = Endpoint {
-            ip: ip.dst,
-            port: tcp.dst_port,
-        };
+        let src = Endpoint { ip: ip.src, port: tcp.src_port };
+        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
         let (key, from_low) = FlowKey::new(src, dst);
         let mac = packet.macs.map(|(src, _)| src);
-        let arriving = Arriving {
-            at,
-            from_low,
-            mac,
-            ip,
-            tcp,
-        };
+        let arriving = Arriving { at, from_low, mac, ip, tcp };
         let slot = match self.slots.get(&key) {
             Some(&slot) => slot,
             None => self.place(key, FlowId(ordinal), &arriving, receiver),
@@ -108,11 +98,17 @@ impl<S> Flows<S> {
         };
         if flow.is_over_with(&arriving) {
             let old = std::mem::replace(flow, Flow::new(FlowId(ordinal), &arriving, self.digest));
+            self.begun += 1;
             self.retire(old, receiver);
         }
         if let Some((_, flow)) = self.flows.get_mut(slot as usize) {
             flow.packet(&arriving, &mut self.store, receiver);
         }
+    }
+
+    /// Connections that have begun: the stream number of the next one.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// An ICMP error quotes a segment from `src` to `dst`. It belongs to the latest connection between them, if there
@@ -144,6 +140,7 @@ impl<S> Flows<S> {
         receiver: &mut R,
     ) -> u32 {
         let new = (key, Flow::new(id, packet, self.digest));
+        self.begun += 1;
         let slot = match self.idlest() {
             Some(slot) if self.flows.len() >= self.limits.flows => {
                 let (key, old) = std::mem::replace(&mut self.flows[slot as usize], new);

@@ -52,22 +52,12 @@ impl<S> Flow<S> {
     /// The flow that `packet` begins. It is not counted yet: [`Flow::packet`] takes it like all others.
     pub(super) fn new(id: FlowId, packet: &Arriving<'_>, digest: bool) -> Self {
         let Arriving { at, ip, tcp, .. } = *packet;
-        let src = Endpoint {
-            ip: ip.src,
-            port: tcp.src_port,
-        };
-        let dst = Endpoint {
-            ip: ip.dst,
-            port: tcp.dst_port,
-        };
+        let src = Endpoint { ip: ip.src, port: tcp.src_port };
+        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
         let answers = tcp.has(Tcp::SYN | Tcp::ACK);
         let (orig, resp) = if answers { (dst, src) } else { (src, dst) };
         let stream = || {
-            if digest {
-                Stream::digesting()
-            } else {
-                Stream::default()
-            }
+            if digest { Stream::digesting() } else { Stream::default() }
         };
         Flow {
             connection: Connection {
@@ -88,10 +78,7 @@ impl<S> Flow<S> {
                 duplicates: 0,
             },
             orig_is_low: packet.from_low != answers,
-            halves: [(); 2].map(|()| Half {
-                stream: stream(),
-                ..Half::default()
-            }),
+            halves: [(); 2].map(|()| Half { stream: stream(), ..Half::default() }),
             copies: Copies::default(),
             reader: Reader::Unasked,
         }
@@ -155,9 +142,7 @@ impl<S> Flow<S> {
         }
         self.report_fins(receiver);
         let (close, at) = self.connection.closing();
-        self.connection.handshake = self
-            .connection
-            .opening(self.halves[Dir::Orig as usize].is_talking);
+        self.connection.handshake = self.connection.opening(self.halves[Dir::Orig as usize].is_talking);
         self.connection.close = close;
         self.reader.dismiss(&self.as_ref(), close, at, receiver);
         self.connection
@@ -169,11 +154,7 @@ impl<S> Flow<S> {
     }
 
     fn dir(&self, packet: &Arriving<'_>) -> Dir {
-        if packet.from_low == self.orig_is_low {
-            Dir::Orig
-        } else {
-            Dir::Resp
-        }
+        if packet.from_low == self.orig_is_low { Dir::Orig } else { Dir::Resp }
     }
 
     fn half(&mut self, dir: Dir) -> &mut Half {
@@ -213,11 +194,7 @@ impl<S> Flow<S> {
     }
 
     fn learn_bases(&mut self, dir: Dir, tcp: &Tcp<'_>) {
-        let first = if tcp.has(Tcp::SYN) {
-            tcp.seq
-        } else {
-            tcp.seq.wrapping_sub(1)
-        };
+        let first = if tcp.has(Tcp::SYN) { tcp.seq } else { tcp.seq.wrapping_sub(1) };
         let base = &mut self.half(dir).base;
         if base.is_none() || tcp.has(Tcp::SYN | Tcp::ACK) {
             *base = Some(first);
@@ -229,18 +206,11 @@ impl<S> Flow<S> {
 
     fn note_ttl(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let ttl = packet.ip.ttl;
-        let (side, half) = (
-            &mut self.connection.sides[dir as usize],
-            &mut self.halves[dir as usize],
-        );
+        let (side, half) = (&mut self.connection.sides[dir as usize], &mut self.halves[dir as usize]);
         if !packet.tcp.has(Tcp::RST) {
             let (low, high) = side.ttl_range;
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
-            side.ttl_range = if high == 0 {
-                (ttl, ttl)
-            } else {
-                (low.min(ttl), high.max(ttl))
-            };
+            side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
         }
         if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             half.is_talking = true;
@@ -266,23 +236,14 @@ impl<S> Flow<S> {
 
     fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let Arriving { at, ip, tcp, .. } = *packet;
-        let syn = self
-            .connection
-            .syn
-            .as_ref()
-            .filter(|_| dir == Dir::Resp && tcp.has(Tcp::ACK));
+        let syn = self.connection.syn.as_ref().filter(|_| dir == Dir::Resp && tcp.has(Tcp::ACK));
         // Data that came with the SYN may be acknowledged too (RFC 7413).
         let sent = self.connection.sides[Dir::Orig as usize].bytes;
         let answers_syn = syn.is_some_and(|syn| {
             let data = tcp.ack.wrapping_sub(syn.isn).wrapping_sub(1);
             data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
         });
-        self.connection.reset.get_or_insert(Reset {
-            at,
-            from: dir,
-            ttl: ip.ttl,
-            answers_syn,
-        });
+        self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
     }
 
     fn acknowledge(&mut self, dir: Dir, tcp: &Tcp<'_>) {
@@ -355,12 +316,7 @@ impl<S> Flow<S> {
             side: &mut self.connection.sides[dir as usize],
             store,
             keep: stream.is_digesting() || self.reader.is_reading(),
-            sink: Handover {
-                flow,
-                dir,
-                reader: &mut self.reader,
-                receiver,
-            },
+            sink: Handover { flow, dir, reader: &mut self.reader, receiver },
         };
         (stream, outlet)
     }

@@ -19,8 +19,7 @@ struct Glued {
 
 impl Sink for &mut Glued {
     fn data(&mut self, bytes: &[u8], at: Moment) {
-        self.bytes
-            .extend(bytes.iter().map(|&byte| (byte, at.frame.number())));
+        self.bytes.extend(bytes.iter().map(|&byte| (byte, at.frame.number())));
     }
 
     fn gap(&mut self, length: u64, _: Moment) {
@@ -48,10 +47,7 @@ fn naive(capture: &[Sent]) -> Naive {
     for (frame, sent) in (1..).zip(capture) {
         let top = first_copies.last_key_value().map_or(0, |(&offset, _)| offset + 1);
         let (mut brings_new, mut contradicts) = (false, false);
-        for (offset, &byte) in (sent.offset..)
-            .zip(&sent.bytes)
-            .filter(|&(offset, _)| offset >= 0)
-        {
+        for (offset, &byte) in (sent.offset..).zip(&sent.bytes).filter(|&(offset, _)| offset >= 0) {
             let (first, _) = *first_copies.entry(offset).or_insert_with(|| {
                 brings_new = true;
                 (byte, frame)
@@ -68,10 +64,7 @@ fn naive(capture: &[Sent]) -> Naive {
     let (mut next, mut complete) = (0, 0);
     for (offset, (byte, frame)) in first_copies {
         if offset > next {
-            naive
-                .glued
-                .gaps
-                .push((naive.glued.bytes.len(), (offset - next) as u64));
+            naive.glued.gaps.push((naive.glued.bytes.len(), (offset - next) as u64));
         }
         complete = complete.max(frame);
         naive.glued.bytes.push((byte, complete));
@@ -80,12 +73,7 @@ fn naive(capture: &[Sent]) -> Naive {
     naive
 }
 
-const ROOM: Store = Store {
-    per_direction: 1 << 20,
-    total: 1 << 20,
-    held: 0,
-    overflows: 0,
-};
+const ROOM: Store = Store { per_direction: 1 << 20, total: 1 << 20, held: 0, overflows: 0 };
 
 struct Outcome {
     glued: Glued,
@@ -101,32 +89,19 @@ fn reassemble(isn: u32, from_syn: bool, capture: &[Sent], keep: bool) -> Outcome
     if from_syn {
         stream.syn(isn);
     }
-    let mut outlet = Outlet {
-        side: &mut side,
-        store: &mut store,
-        keep,
-        sink: &mut glued,
-    };
+    let mut outlet = Outlet { side: &mut side, store: &mut store, keep, sink: &mut glued };
     let arrivals = (1..).zip(capture).map(|(frame, sent)| {
         let segment = Segment {
             seq: isn.wrapping_add(1).wrapping_add(sent.offset as u32),
             bytes: &sent.bytes,
             length: sent.bytes.len() as u32,
-            at: Moment {
-                frame: FrameId::new(0, frame),
-                ..Moment::default()
-            },
+            at: Moment { frame: FrameId::new(0, frame), ..Moment::default() },
         };
         stream.segment(&segment, &mut outlet)
     });
     let arrivals = arrivals.collect();
     stream.end(&mut outlet);
-    Outcome {
-        glued,
-        arrivals,
-        side,
-        left: store.held,
-    }
+    Outcome { glued, arrivals, side, left: store.held }
 }
 
 /// Segments of one stream in any order, with overlaps, holes and now and then other bytes than before.
@@ -134,16 +109,9 @@ fn captures() -> impl Strategy<Value = Vec<Sent>> {
     let sent =
         (-5..120_i64, 1..30_usize, prop::bool::weighted(0.1)).prop_map(|(offset, length, is_forged)| {
             let byte = |at: i64| (at * 7 + i64::from(is_forged)) as u8;
-            Sent {
-                offset,
-                bytes: (offset..).map(byte).take(length).collect(),
-            }
+            Sent { offset, bytes: (offset..).map(byte).take(length).collect() }
         });
-    prop_oneof![
-        prop::collection::vec(sent.clone(), 1..40),
-        in_order(),
-        retransmitted(sent.boxed())
-    ]
+    prop_oneof![prop::collection::vec(sent.clone(), 1..40), in_order(), retransmitted(sent.boxed())]
 }
 
 /// An orderly stream of which some segments were not captured.
@@ -153,10 +121,7 @@ fn in_order() -> impl Strategy<Value = Vec<Sent>> {
         let mut capture = Vec::new();
         for (length, is_captured) in segments {
             if is_captured {
-                capture.push(Sent {
-                    offset,
-                    bytes: (offset..).map(|at| at as u8).take(length).collect(),
-                });
+                capture.push(Sent { offset, bytes: (offset..).map(|at| at as u8).take(length).collect() });
             }
             offset += length as i64;
         }

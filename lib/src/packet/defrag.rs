@@ -97,11 +97,7 @@ impl Fragments {
     pub(super) fn add(&mut self, fragment: &Fragment<'_>, time: Timestamp) -> Option<Joined> {
         self.expire(time);
         let key = fragment.key;
-        if self
-            .waiting
-            .get(&key)
-            .is_some_and(|partial| partial.is_too_old(time))
-        {
+        if self.waiting.get(&key).is_some_and(|partial| partial.is_too_old(time)) {
             self.drop_as(key, |counts| &mut counts.expired);
         }
         let (order, next_serial, held) = (&mut self.order, &mut self.next_serial, &mut self.held);
@@ -129,11 +125,7 @@ impl Fragments {
 
     fn expire(&mut self, now: Timestamp) {
         while let Some((_, &oldest)) = self.order.first_key_value() {
-            if !self
-                .waiting
-                .get(&oldest)
-                .is_some_and(|partial| partial.is_too_old(now))
-            {
+            if !self.waiting.get(&oldest).is_some_and(|partial| partial.is_too_old(now)) {
                 return;
             }
             self.drop_as(oldest, |counts| &mut counts.expired);
@@ -170,24 +162,13 @@ struct Partial {
 
 impl Partial {
     fn new(serial: u64, since: Timestamp) -> Self {
-        Partial {
-            serial,
-            since,
-            protocol: 0,
-            len: None,
-            payload: Vec::new(),
-            seen: Vec::new(),
-        }
+        Partial { serial, since, protocol: 0, len: None, payload: Vec::new(), seen: Vec::new() }
     }
 
     fn add(&mut self, fragment: &Fragment<'_>) {
         let start = usize::from(fragment.place.offset);
         // Only the last fragment may end within a block; of others the odd bytes are left out, as Linux does.
-        let odd = if fragment.place.more {
-            fragment.payload.len() % BLOCK
-        } else {
-            0
-        };
+        let odd = if fragment.place.more { fragment.payload.len() % BLOCK } else { 0 };
         let len = fragment.payload.len() - odd;
         let end = start + len;
         if len == 0 || end > LONGEST {
@@ -214,9 +195,7 @@ impl Partial {
     }
 
     fn has(&self, block: usize) -> bool {
-        self.seen
-            .get(block / 64)
-            .is_some_and(|word| word >> (block % 64) & 1 == 1)
+        self.seen.get(block / 64).is_some_and(|word| word >> (block % 64) & 1 == 1)
     }
 
     fn is_complete(&self) -> bool {
@@ -233,11 +212,7 @@ impl Partial {
     }
 
     fn seen_bytes(&self) -> u64 {
-        self.seen
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum::<u64>()
-            * BLOCK as u64
+        self.seen.iter().map(|word| u64::from(word.count_ones())).sum::<u64>() * BLOCK as u64
     }
 
     fn footprint(&self) -> usize {
@@ -246,10 +221,7 @@ impl Partial {
 
     fn join(mut self) -> Joined {
         self.payload.truncate(self.len.unwrap_or_default());
-        Joined {
-            protocol: self.protocol,
-            payload: self.payload,
-        }
+        Joined { protocol: self.protocol, payload: self.payload }
     }
 }
 
@@ -264,12 +236,7 @@ mod tests {
     fn fragment(id: u32, offset: u16, more: bool, payload: &[u8]) -> Fragment<'_> {
         let addr = IpAddr::from([192, 0, 2, 1]);
         Fragment {
-            key: Key {
-                src: addr,
-                dst: addr,
-                id,
-                protocol: 17,
-            },
+            key: Key { src: addr, dst: addr, id, protocol: 17 },
             place: Place { id, offset, more },
             protocol: 17,
             payload,
@@ -290,21 +257,9 @@ mod tests {
         assert_eq!(table.add(&fragment(1, 0, true, &[1; 8]), at(0)), None);
         assert_eq!(table.add(&fragment(2, 8, false, &[2; 3]), at(0)), None);
         let one = table.add(&fragment(1, 8, false, &[1; 3]), at(0));
-        assert_eq!(
-            one,
-            Some(Joined {
-                protocol: 17,
-                payload: vec![1; 11]
-            })
-        );
+        assert_eq!(one, Some(Joined { protocol: 17, payload: vec![1; 11] }));
         let two = table.add(&fragment(2, 0, true, &[2; 8]), at(0));
-        assert_eq!(
-            two,
-            Some(Joined {
-                protocol: 17,
-                payload: vec![2; 11]
-            })
-        );
+        assert_eq!(two, Some(Joined { protocol: 17, payload: vec![2; 11] }));
         assert_eq!((table.held, table.order.len()), (0, 0));
     }
 
@@ -313,18 +268,9 @@ mod tests {
         let mut table = table();
         assert_eq!(table.add(&fragment(1, 0, true, &[1; 8]), at(0)), None);
         assert_eq!(table.add(&fragment(1, 8, false, &[2; 8]), at(31)), None);
-        let expected = Joined {
-            protocol: 17,
-            payload: [[3; 8], [2; 8]].concat(),
-        };
+        let expected = Joined { protocol: 17, payload: [[3; 8], [2; 8]].concat() };
         assert_eq!(table.add(&fragment(1, 0, true, &[3; 8]), at(32)), Some(expected));
-        assert_eq!(
-            table.counts().expired,
-            Dropped {
-                datagrams: 1,
-                bytes: 8
-            }
-        );
+        assert_eq!(table.counts().expired, Dropped { datagrams: 1, bytes: 8 });
     }
 
     #[test]
@@ -353,11 +299,7 @@ mod tests {
     fn model(fragments: &[(u16, bool, Vec<u8>)]) -> Option<(usize, Vec<u8>)> {
         let (mut bytes, mut end) = (BTreeMap::new(), None);
         for (n, (offset, more, payload)) in fragments.iter().enumerate() {
-            let len = if *more {
-                payload.len() / 8 * 8
-            } else {
-                payload.len()
-            };
+            let len = if *more { payload.len() / 8 * 8 } else { payload.len() };
             if len == 0
                 || (!more && *end.get_or_insert(usize::from(*offset) + len) != usize::from(*offset) + len)
             {

@@ -21,12 +21,7 @@ pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
         _ => return None,
     };
     let transport = Transport::Tcp(tcp::tcp(segment)?);
-    Some(Packet {
-        macs: Some(macs),
-        tunnel: None,
-        ip: Some(ip),
-        transport,
-    })
+    Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
 }
 
 /// IPv4 without options and with a length, not a fragment, carrying TCP.
@@ -55,13 +50,7 @@ fn v6(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
         return None;
     }
     let (addrs, _) = h[8..].as_chunks::<16>();
-    let ip = Ip {
-        src: IpAddr::from(addrs[0]),
-        dst: IpAddr::from(addrs[1]),
-        ttl: h[7],
-        id: 0,
-        df: true,
-    };
+    let ip = Ip { src: IpAddr::from(addrs[0]), dst: IpAddr::from(addrs[1]), ttl: h[7], id: 0, df: true };
     Some((ip, rest.limit(len)))
 }
 
@@ -74,10 +63,7 @@ mod tests {
 
     fn frames() -> Vec<Vec<u8>> {
         let segment = sample::tcp(b"hello");
-        let (v4, v6) = (
-            sample::ipv4(protocol::TCP, &segment),
-            sample::ipv6(protocol::TCP, &segment),
-        );
+        let (v4, v6) = (sample::ipv4(protocol::TCP, &segment), sample::ipv6(protocol::TCP, &segment));
         let tagged = |kind: [u8; 2], ip: &[u8]| sample::ethernet(0x8100, &[&[0, 5], &kind[..], ip].concat());
         vec![
             sample::ethernet(0x0800, &v4),
@@ -90,19 +76,13 @@ mod tests {
     #[test]
     fn ordinary_frames_take_the_short_way() {
         for frame in frames() {
-            assert_eq!(
-                slice(Span::whole(&frame)),
-                Some(slicer::alone(link::ETHERNET, &frame))
-            );
+            assert_eq!(slice(Span::whole(&frame)), Some(slicer::alone(link::ETHERNET, &frame)));
         }
     }
 
     /// Bytes that mean something somewhere in a header come more often than others.
     fn byte() -> impl Strategy<Value = u8> {
-        prop_oneof![
-            prop::sample::select(&[0, 1, 6, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]),
-            any::<u8>()
-        ]
+        prop_oneof![prop::sample::select(&[0, 1, 6, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]), any::<u8>()]
     }
 
     proptest! {

@@ -10,17 +10,9 @@ use super::span::{Span, be16};
 pub(super) fn icmp(span: Span<'_>, v6: bool) -> Option<Icmp<'_>> {
     let &[kind, code] = span.bytes.first_chunk()?;
     let is_echo = matches!((v6, kind), (false, 0 | 8) | (true, 128 | 129));
-    let echo = is_echo
-        .then(|| Some((be16(span.bytes, 4)?, be16(span.bytes, 6)?)))
-        .flatten()
-        .unwrap_or_default();
-    Some(Icmp {
-        v6,
-        kind,
-        code,
-        echo,
-        body: span.bytes.get(8..).unwrap_or_default(),
-    })
+    let echo =
+        is_echo.then(|| Some((be16(span.bytes, 4)?, be16(span.bytes, 6)?))).flatten().unwrap_or_default();
+    Some(Icmp { v6, kind, code, echo, body: span.bytes.get(8..).unwrap_or_default() })
 }
 
 /// The TCP segment or UDP datagram that an ICMP error is about.
@@ -60,11 +52,7 @@ pub fn quoted(body: &[u8], v6: bool) -> Option<Quoted> {
         return None;
     }
     let bytes = payload.span.bytes;
-    let seq = bytes
-        .get(4..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .map(u32::from_be_bytes);
+    let seq = bytes.get(4..).and_then(|rest| rest.first_chunk()).copied().map(u32::from_be_bytes);
     Some(Quoted {
         src: ip.src,
         dst: ip.dst,
@@ -83,25 +71,11 @@ mod tests {
     #[test]
     fn an_echo_has_identifier_and_sequence_number_and_an_error_has_not() {
         let bytes = [8, 0, 0, 0, 1, 2, 3, 4, 5, 6];
-        let echo = Icmp {
-            v6: false,
-            kind: 8,
-            code: 0,
-            echo: (0x0102, 0x0304),
-            body: &[5, 6],
-        };
+        let echo = Icmp { v6: false, kind: 8, code: 0, echo: (0x0102, 0x0304), body: &[5, 6] };
         assert_eq!(icmp(Span::whole(&bytes), false), Some(echo));
-        let other = Icmp {
-            v6: true,
-            echo: (0, 0),
-            ..echo
-        };
+        let other = Icmp { v6: true, echo: (0, 0), ..echo };
         assert_eq!(icmp(Span::whole(&bytes), true), Some(other));
-        let cut = Icmp {
-            echo: (0, 0),
-            body: &[],
-            ..echo
-        };
+        let cut = Icmp { echo: (0, 0), body: &[], ..echo };
         assert_eq!(icmp(Span::whole(&bytes[..7]), false), Some(cut));
     }
 
@@ -109,42 +83,24 @@ mod tests {
     fn eight_bytes_of_the_segment_are_enough_to_know_it() {
         let segment = sample::tcp(b"hello");
         let v4 = sample::ipv4(protocol::TCP, &segment);
-        let v6 = sample::ipv6(
-            60,
-            &[&[protocol::TCP, 0, 1, 4, 0, 0, 0, 0], &segment[..]].concat(),
-        );
+        let v6 = sample::ipv6(60, &[&[protocol::TCP, 0, 1, 4, 0, 0, 0, 0], &segment[..]].concat());
         for (ip, header, is_v6) in [(v4, 20, false), (v6, 48, true)] {
             let found = quoted(&ip[..header + 8], is_v6).unwrap();
             assert_eq!((found.src.is_ipv6(), found.protocol), (is_v6, protocol::TCP));
-            assert_eq!(
-                (found.src_port, found.dst_port, found.seq),
-                (50_000, 80, Some(1000))
-            );
-            assert_eq!(
-                quoted(&ip[..header + 7], is_v6).map(|quoted| quoted.seq),
-                Some(None)
-            );
+            assert_eq!((found.src_port, found.dst_port, found.seq), (50_000, 80, Some(1000)));
+            assert_eq!(quoted(&ip[..header + 7], is_v6).map(|quoted| quoted.seq), Some(None));
             assert_eq!(quoted(&ip[..header + 3], is_v6), None);
             assert_eq!(quoted(&ip, !is_v6), None);
         }
         let udp = sample::ipv4(protocol::UDP, &sample::udp(53, 54, b"hello"));
-        assert_eq!(
-            quoted(&udp, false).map(|quoted| (quoted.dst_port, quoted.seq)),
-            Some((54, None))
-        );
+        assert_eq!(quoted(&udp, false).map(|quoted| (quoted.dst_port, quoted.seq)), Some((54, None)));
     }
 
     #[test]
     fn a_later_fragment_has_no_ports() {
         let segment = sample::tcp(b"hello");
         assert!(quoted(&sample::ipv4_fragment(protocol::TCP, 0x2000, &segment), false).is_some());
-        assert_eq!(
-            quoted(&sample::ipv4_fragment(protocol::TCP, 0x0001, &segment), false),
-            None
-        );
-        assert_eq!(
-            quoted(&sample::ipv6_fragment(protocol::TCP, 0x0008, &segment), true),
-            None
-        );
+        assert_eq!(quoted(&sample::ipv4_fragment(protocol::TCP, 0x0001, &segment), false), None);
+        assert_eq!(quoted(&sample::ipv6_fragment(protocol::TCP, 0x0008, &segment), true), None);
     }
 }

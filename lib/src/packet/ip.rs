@@ -79,14 +79,7 @@ fn v4(span: Span<'_>) -> Option<(Ip, Payload<'_>)> {
         id: header.identification(),
         df: header.dont_fragment(),
     };
-    Some((
-        ip,
-        Payload {
-            protocol: header.protocol().0,
-            span,
-            place,
-        },
-    ))
+    Some((ip, Payload { protocol: header.protocol().0, span, place }))
 }
 
 fn v6(span: Span<'_>) -> Option<(Ip, Payload<'_>)> {
@@ -104,14 +97,7 @@ fn v6(span: Span<'_>) -> Option<(Ip, Payload<'_>)> {
         id: 0,
         df: true,
     };
-    Some((
-        ip,
-        Payload {
-            protocol: header.next_header().0,
-            span,
-            place: None,
-        },
-    ))
+    Some((ip, Payload { protocol: header.next_header().0, span, place: None }))
 }
 
 /// Reads the extension header that a payload begins with, when there is one and it was captured in full.
@@ -138,9 +124,5 @@ pub(super) fn extension<'a>(ip: &Ip, payload: &Payload<'a>) -> Option<Payload<'a
         }
         _ => return None,
     };
-    Some(Payload {
-        protocol: next.0,
-        span: payload.span.skip(len)?,
-        place,
-    })
+    Some(Payload { protocol: next.0, span: payload.span.skip(len)?, place })
 }

@@ -41,10 +41,7 @@ pub(super) fn frame(link: LinkType, span: Span<'_>) -> Frame<'_> {
 /// Reads an Ethernet frame, without preamble; a check sequence at its end does no harm.
 pub(super) fn ethernet(span: Span<'_>) -> Frame<'_> {
     match ethernet_header(span) {
-        Some((macs, kind, rest)) => Frame {
-            macs: Some(macs),
-            ip: ethertype(kind, rest),
-        },
+        Some((macs, kind, rest)) => Frame { macs: Some(macs), ip: ethertype(kind, rest) },
         None => NOTHING,
     }
 }
@@ -148,11 +145,7 @@ fn loopback(span: Span<'_>) -> Option<Span<'_>> {
     let (family, rest) = span.split()?;
     // AF_INET is 2 everywhere; AF_INET6 is 10 on Linux, 23 on Windows, 24, 28 and 30 on the BSDs.
     let known = |family| matches!(family, 2 | 10 | 23 | 24 | 28 | 30);
-    if known(u32::from_le_bytes(*family)) || known(u32::from_be_bytes(*family)) {
-        ip(rest)
-    } else {
-        None
-    }
+    if known(u32::from_le_bytes(*family)) || known(u32::from_be_bytes(*family)) { ip(rest) } else { None }
 }
 
 /// Linux netfilter log (LINKTYPE_NFLOG): attributes in the byte order of the host; number 9, the last, is the packet.
@@ -161,11 +154,8 @@ fn nflog(span: Span<'_>) -> Option<Span<'_>> {
     loop {
         let (&[l0, l1, k0, k1], value) = rest.split()?;
         // Attribute numbers are small: the byte that is zero tells the byte order.
-        let (len, kind) = if k0 == 0 {
-            (u16::from_be_bytes([l0, l1]), k1)
-        } else {
-            (u16::from_le_bytes([l0, l1]), k0)
-        };
+        let (len, kind) =
+            if k0 == 0 { (u16::from_be_bytes([l0, l1]), k1) } else { (u16::from_le_bytes([l0, l1]), k0) };
         if kind == 9 {
             return ip(value);
         }
@@ -210,20 +200,13 @@ mod tests {
 
     #[test]
     fn an_ip_packet_slices_the_same_on_every_link_type() {
-        for ip in [
-            sample::ipv4(6, &sample::tcp(b"hello")),
-            sample::ipv6(6, &sample::tcp(b"hello")),
-        ] {
+        for ip in [sample::ipv4(6, &sample::tcp(b"hello")), sample::ipv6(6, &sample::tcp(b"hello"))] {
             let expected = slicer::alone(LinkType(101), &ip);
             assert_eq!(expected.tcp().map(|tcp| tcp.payload), Some(&b"hello"[..]));
             for (name, link, frame) in sample::framings(&ip) {
                 let packet = slicer::alone(LinkType(link), &frame);
                 assert!(supported(LinkType(link)), "{name}");
-                assert_eq!(
-                    (packet.ip, packet.transport),
-                    (expected.ip, expected.transport),
-                    "{name}"
-                );
+                assert_eq!((packet.ip, packet.transport), (expected.ip, expected.transport), "{name}");
                 assert_eq!(packet.macs, (link == 1).then_some(sample::MACS), "{name}");
             }
         }
@@ -242,9 +225,6 @@ mod tests {
         ip[3] += 2;
         let head = [0x11, 0, 0, 1, 0, ip.len() as u8 + 2, 0, 0x21];
         let frame = sample::ethernet(0x8864, &[&head, &ip[..], &[0; 6]].concat());
-        assert_eq!(
-            slicer::alone(ETHERNET, &frame).tcp().map(|tcp| tcp.payload_len),
-            Some(0)
-        );
+        assert_eq!(slicer::alone(ETHERNET, &frame).tcp().map(|tcp| tcp.payload_len), Some(0));
     }
 }

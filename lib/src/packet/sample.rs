@@ -10,9 +10,7 @@ pub(super) const MACS: ([u8; 6], [u8; 6]) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0,
 
 /// Port 50000 to port 80, sequence 1000, acknowledgment 2000, ACK and PSH, window 3000, MSS option.
 pub(super) fn tcp(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![
-        0xc3, 0x50, 0, 80, 0, 0, 3, 0xe8, 0, 0, 7, 0xd0, 0x60, 0x18, 0x0b, 0xb8, 0, 0, 0, 0,
-    ];
+    let mut bytes = vec![0xc3, 0x50, 0, 80, 0, 0, 3, 0xe8, 0, 0, 7, 0xd0, 0x60, 0x18, 0x0b, 0xb8, 0, 0, 0, 0];
     bytes.extend([2, 4, 5, 0xb4]);
     bytes.extend(payload);
     bytes
@@ -20,14 +18,7 @@ pub(super) fn tcp(payload: &[u8]) -> Vec<u8> {
 
 pub(super) fn udp(src: u16, dst: u16, payload: &[u8]) -> Vec<u8> {
     let len = payload.len() as u16 + 8;
-    [
-        &src.to_be_bytes(),
-        &dst.to_be_bytes(),
-        &len.to_be_bytes(),
-        &[0, 0],
-        payload,
-    ]
-    .concat()
+    [&src.to_be_bytes(), &dst.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload].concat()
 }
 
 pub(super) fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
@@ -38,9 +29,7 @@ pub(super) fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
 pub(super) fn ipv4_fragment(protocol: u8, place: u16, payload: &[u8]) -> Vec<u8> {
     let len = (payload.len() as u16 + 20).to_be_bytes();
     let [p0, p1] = place.to_be_bytes();
-    let head = [
-        0x45, 0, len[0], len[1], 0x12, 0x34, p0, p1, 64, protocol, 0xba, 0xd0,
-    ];
+    let head = [0x45, 0, len[0], len[1], 0x12, 0x34, p0, p1, 64, protocol, 0xba, 0xd0];
     [&head, &SRC.octets()[..], &DST.octets(), payload].concat()
 }
 
@@ -65,33 +54,15 @@ pub(super) fn framings(ip: &[u8]) -> Vec<(&'static str, u32, Vec<u8>)> {
     let v6 = ip[0] >> 4 == 6;
     let kind: [u8; 2] = if v6 { [0x86, 0xdd] } else { [0x08, 0x00] };
     let ppp = if v6 { 0x57 } else { 0x21 };
-    let ether = |head: &[u8]| {
-        ethernet(0, &[])
-            .into_iter()
-            .take(12)
-            .chain(head.to_vec())
-            .collect()
-    };
+    let ether = |head: &[u8]| ethernet(0, &[]).into_iter().take(12).chain(head.to_vec()).collect();
     let head = |link: u32, name, head: Vec<u8>| (name, link, [&head[..], ip].concat());
     vec![
         head(1, "Ethernet", ether(&kind)),
         head(1, "802.1Q", ether(&[&[0x81, 0, 0, 5], &kind[..]].concat())),
-        head(
-            1,
-            "802.1ad",
-            ether(&[&[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7], &kind[..]].concat()),
-        ),
-        head(
-            1,
-            "SNAP",
-            ether(&[&[0, 60, 0xaa, 0xaa, 3, 0, 0, 0], &kind[..]].concat()),
-        ),
+        head(1, "802.1ad", ether(&[&[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7], &kind[..]].concat())),
+        head(1, "SNAP", ether(&[&[0, 60, 0xaa, 0xaa, 3, 0, 0, 0], &kind[..]].concat())),
         head(1, "MPLS", ether(&[0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64])),
-        head(
-            1,
-            "PPPoE",
-            ether(&[0x88, 0x64, 0x11, 0, 0, 1, 0, ip.len() as u8 + 2, 0, ppp]),
-        ),
+        head(1, "PPPoE", ether(&[0x88, 0x64, 0x11, 0, 0, 1, 0, ip.len() as u8 + 2, 0, ppp])),
         head(0, "NULL, little-endian", vec![if v6 { 30 } else { 2 }, 0, 0, 0]),
         head(0, "NULL, big-endian", vec![0, 0, 0, if v6 { 24 } else { 2 }]),
         head(108, "LOOP", vec![0, 0, 0, if v6 { 28 } else { 2 }]),
@@ -104,17 +75,9 @@ pub(super) fn framings(ip: &[u8]) -> Vec<(&'static str, u32, Vec<u8>)> {
         head(14, "RAW", vec![]),
         head(101, "RAW", vec![]),
         head(if v6 { 229 } else { 228 }, "IP", vec![]),
-        head(
-            113,
-            "SLL",
-            [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], &kind[..]].concat(),
-        ),
+        head(113, "SLL", [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], &kind[..]].concat()),
         head(276, "SLL2", [&kind[..], &[0; 18]].concat()),
-        head(
-            239,
-            "NFLOG",
-            [&[2, 0, 0, 0, 5, 0, 10, 0, b'x', 0, 0, 0], &[204, 0, 9, 0][..]].concat(),
-        ),
+        head(239, "NFLOG", [&[2, 0, 0, 0, 5, 0, 10, 0, b'x', 0, 0, 0], &[204, 0, 9, 0][..]].concat()),
         head(
             239,
             "NFLOG, big-endian",

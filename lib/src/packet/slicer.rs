@@ -19,10 +19,7 @@ pub(crate) struct Slicer {
 impl Slicer {
     /// A slicer that keeps at most `fragment_bytes` of fragments whose datagrams are not complete.
     pub(crate) fn new(fragment_bytes: usize) -> Self {
-        Slicer {
-            fragments: Fragments::new(fragment_bytes),
-            joined: Default::default(),
-        }
+        Slicer { fragments: Fragments::new(fragment_bytes), joined: Default::default() }
     }
 
     /// Slices a record of which `original` bytes were on the wire. The frame that completes a datagram carries all of
@@ -46,11 +43,7 @@ impl Slicer {
                 break;
             };
             *slot = joined.payload;
-            let payload = Payload {
-                protocol: joined.protocol,
-                span: Span::whole(slot),
-                place: None,
-            };
+            let payload = Payload { protocol: joined.protocol, span: Span::whole(slot), place: None };
             fragment = packet.ip.and_then(|ip| carried(&mut packet, ip, payload));
         }
         packet
@@ -69,12 +62,7 @@ pub(super) fn alone(link: LinkType, bytes: &[u8]) -> Packet<'_> {
 
 /// Slices what a frame carries. When that is a fragment, it is given as well.
 pub(super) fn walk(frame: Frame<'_>) -> (Packet<'_>, Option<Fragment<'_>>) {
-    let mut packet = Packet {
-        macs: frame.macs,
-        tunnel: None,
-        ip: None,
-        transport: Transport::None,
-    };
+    let mut packet = Packet { macs: frame.macs, tunnel: None, ip: None, transport: Transport::None };
     let Some((ip, payload)) = frame.ip.and_then(ip::datagram) else {
         return (packet, None);
     };
@@ -123,18 +111,9 @@ fn fragment<'a>(ip: Ip, place: Place, payload: Payload<'a>) -> Option<Fragment<'
         src: ip.src,
         dst: ip.dst,
         id: place.id,
-        protocol: if ip.src.is_ipv4() {
-            protocol
-        } else {
-            protocol::FRAGMENT
-        },
+        protocol: if ip.src.is_ipv4() { protocol } else { protocol::FRAGMENT },
     };
-    (span.cut == 0).then_some(Fragment {
-        key,
-        place,
-        protocol,
-        payload: span.bytes,
-    })
+    (span.cut == 0).then_some(Fragment { key, place, protocol, payload: span.bytes })
 }
 
 fn transport(protocol: u8, span: Span<'_>) -> Transport<'_> {
@@ -170,10 +149,7 @@ mod tests {
 
     #[test]
     fn ethernet_padding_is_no_payload() {
-        for ip in [
-            sample::ipv4(6, &sample::tcp(b"")),
-            sample::ipv6(6, &sample::tcp(b"")),
-        ] {
+        for ip in [sample::ipv4(6, &sample::tcp(b"")), sample::ipv6(6, &sample::tcp(b""))] {
             let kind = if ip[0] >> 4 == 6 { 0x86dd } else { 0x0800 };
             let frame = sample::ethernet(kind, &[&ip[..], &[0; 6]].concat());
             assert_eq!(payload(&alone(link::ETHERNET, &frame)), (vec![], 0));
@@ -210,14 +186,8 @@ mod tests {
         v4[0] = 0x46;
         let auth = [6, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
         let options = |next: u8| [next, 0, 1, 4, 0, 0, 0, 0];
-        let extensions = [
-            &options(43)[..],
-            &options(60),
-            &options(44),
-            &[51, 0, 0, 0, 0, 0, 0, 9],
-            &auth,
-        ]
-        .concat();
+        let extensions =
+            [&options(43)[..], &options(60), &options(44), &[51, 0, 0, 0, 0, 0, 0, 9], &auth].concat();
         let packets = [
             v4,
             sample::ipv4(51, &[&auth, &segment[..]].concat()),
@@ -231,11 +201,7 @@ mod tests {
     /// Cuts the payload of a packet into fragments of `size` bytes, each made by `make` from place and bytes.
     fn split(payload: &[u8], size: usize, make: impl Fn(usize, bool, &[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
         let last = payload.len().div_ceil(size) - 1;
-        payload
-            .chunks(size)
-            .enumerate()
-            .map(|(n, bytes)| make(n * size, n < last, bytes))
-            .collect()
+        payload.chunks(size).enumerate().map(|(n, bytes)| make(n * size, n < last, bytes)).collect()
     }
 
     fn split_v4(protocol: u8, payload: &[u8], size: usize) -> Vec<Vec<u8>> {
@@ -275,11 +241,7 @@ mod tests {
             for mut outer in split_v4(47, &mirrored, 48) {
                 outer[5] = n as u8;
                 let packet = slicer.slice(RAW, &outer, outer.len() as u32, Timestamp::default());
-                seen.push(
-                    packet
-                        .tcp()
-                        .map(|tcp| (tcp.payload.to_vec(), packet.tunnel.is_some())),
-                );
+                seen.push(packet.tcp().map(|tcp| (tcp.payload.to_vec(), packet.tunnel.is_some())));
             }
         }
         assert_eq!(seen, [None, None, None, Some((vec![7; 100], true))]);
@@ -297,20 +259,15 @@ mod tests {
     fn a_packet_cut_anywhere_is_sliced_as_far_as_it_goes() {
         let inner = sample::ethernet(0x0800, &sample::ipv4(6, &sample::tcp(b"hello")));
         let vxlan = sample::udp(5555, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0], &inner[..]].concat());
-        for ip in [
-            sample::ipv6(0, &[&[17, 0, 1, 4, 0, 0, 0, 0], &vxlan[..]].concat()),
-            sample::ipv4(17, &vxlan),
-        ] {
+        for ip in
+            [sample::ipv6(0, &[&[17, 0, 1, 4, 0, 0, 0, 0], &vxlan[..]].concat()), sample::ipv4(17, &vxlan)]
+        {
             for (name, link, frame) in sample::framings(&ip) {
                 let mut found = 0;
                 for len in 0..=frame.len() {
                     let mut slicer = slicer();
-                    let cut = slicer.slice(
-                        LinkType(link),
-                        &frame[..len],
-                        frame.len() as u32,
-                        Timestamp::default(),
-                    );
+                    let cut =
+                        slicer.slice(LinkType(link), &frame[..len], frame.len() as u32, Timestamp::default());
                     if let Some(tcp) = cut.tcp() {
                         found += 1;
                         assert!(tcp.payload_len == 5 || len == frame.len(), "{name} {len}");

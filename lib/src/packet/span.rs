@@ -13,36 +13,22 @@ pub(super) struct Span<'a> {
 impl<'a> Span<'a> {
     /// A frame of which `original` bytes were on the wire.
     pub(super) fn new(bytes: &'a [u8], original: u32) -> Self {
-        Span {
-            bytes,
-            cut: original.saturating_sub(len32(bytes)),
-            bounded: false,
-        }
+        Span { bytes, cut: original.saturating_sub(len32(bytes)), bounded: false }
     }
 
     /// Bytes of which nothing was cut.
     pub(super) fn whole(bytes: &'a [u8]) -> Self {
-        Span {
-            bytes,
-            cut: 0,
-            bounded: true,
-        }
+        Span { bytes, cut: 0, bounded: true }
     }
 
     /// The same bytes, of which a length field inside may tell that more was cut before they were sent.
     pub(super) fn unbounded(self) -> Self {
-        Span {
-            bounded: false,
-            ..self
-        }
+        Span { bounded: false, ..self }
     }
 
     /// What follows a header of `len` bytes; `None` when the header was not captured in full.
     pub(super) fn skip(self, len: usize) -> Option<Self> {
-        Some(Span {
-            bytes: self.bytes.get(len..)?,
-            ..self
-        })
+        Some(Span { bytes: self.bytes.get(len..)?, ..self })
     }
 
     /// A header of fixed length and what follows it.
@@ -58,20 +44,14 @@ impl<'a> Span<'a> {
             Some(bytes) => Span::whole(bytes),
             None => {
                 let cut = u32::try_from(len - self.bytes.len()).unwrap_or(u32::MAX);
-                Span {
-                    cut: if self.bounded { cut.min(self.cut) } else { cut },
-                    bounded: true,
-                    ..self
-                }
+                Span { cut: if self.bounded { cut.min(self.cut) } else { cut }, bounded: true, ..self }
             }
         }
     }
 
     /// Length on the wire.
     pub(super) fn wire_len(self) -> u32 {
-        u32::try_from(self.bytes.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.cut)
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX).saturating_add(self.cut)
     }
 }
 

@@ -15,11 +15,7 @@ pub(super) fn tcp(span: Span<'_>) -> Option<Tcp<'_>> {
         (&[][..], &[][..], 0)
     } else {
         let (header_bytes, payload) = span.bytes.split_at_checked(header).unwrap_or((span.bytes, &[]));
-        (
-            header_bytes.get(20..).unwrap_or_default(),
-            payload,
-            span.wire_len().saturating_sub(header as u32),
-        )
+        (header_bytes.get(20..).unwrap_or_default(), payload, span.wire_len().saturating_sub(header as u32))
     };
     Some(Tcp {
         src_port: u16::from_be_bytes([head[0], head[1]]),
@@ -47,11 +43,7 @@ pub(super) fn udp(span: Span<'_>) -> Option<Udp<'_>> {
         }
         None => &[],
     };
-    Some(Udp {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        payload,
-    })
+    Some(Udp { src_port: u16::from_be_bytes([s0, s1]), dst_port: u16::from_be_bytes([d0, d1]), payload })
 }
 
 /// A TCP option.
@@ -144,10 +136,7 @@ mod tests {
         let mut bytes = sample::tcp(b"hello");
         bytes[12] = 0x40;
         let segment = tcp(Span::whole(&bytes)).unwrap();
-        assert_eq!(
-            (segment.options, segment.payload, segment.payload_len),
-            (&[][..], &[][..], 0)
-        );
+        assert_eq!((segment.options, segment.payload, segment.payload_len), (&[][..], &[][..], 0));
     }
 
     #[test]
@@ -155,10 +144,7 @@ mod tests {
         let mut bytes = sample::tcp(b"hello");
         bytes[12] = 0xf0;
         let segment = tcp(Span::whole(&bytes)).unwrap();
-        assert_eq!(
-            (segment.options.len(), segment.payload, segment.payload_len),
-            (9, &[][..], 0)
-        );
+        assert_eq!((segment.options.len(), segment.payload, segment.payload_len), (9, &[][..], 0));
     }
 
     #[test]
@@ -168,33 +154,17 @@ mod tests {
         assert_eq!(udp(Span::whole(&bytes)).unwrap().payload, b"hel");
         bytes[5] = 0;
         assert_eq!(udp(Span::whole(&bytes)).unwrap().payload, b"hello");
-        let ports = Udp {
-            src_port: 53,
-            dst_port: 54,
-            payload: &[],
-        };
+        let ports = Udp { src_port: 53, dst_port: 54, payload: &[] };
         assert_eq!(udp(Span::whole(&bytes[..5])), Some(ports));
     }
 
     #[test]
     fn options_are_read_until_one_cannot_be() {
         use TcpOption::*;
-        let known = [
-            2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7, 34, 4, 9, 9, 0, 2,
-        ];
-        let expected = [
-            Mss(1460),
-            SackPermitted,
-            Timestamps(1, 2),
-            Nop,
-            WindowScale(7),
-            Other(34, &[9, 9]),
-        ];
+        let known = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7, 34, 4, 9, 9, 0, 2];
+        let expected = [Mss(1460), SackPermitted, Timestamps(1, 2), Nop, WindowScale(7), Other(34, &[9, 9])];
         assert_eq!(tcp_options(&known).collect::<Vec<_>>(), expected);
-        assert_eq!(
-            tcp_options(&known).map(|o| o.kind()).collect::<Vec<_>>(),
-            [2, 4, 8, 1, 3, 34]
-        );
+        assert_eq!(tcp_options(&known).map(|o| o.kind()).collect::<Vec<_>>(), [2, 4, 8, 1, 3, 34]);
         for bad in [&[1, 2, 0, 1][..], &[1, 2, 1, 1], &[1, 2, 5, 1], &[1, 2]] {
             assert_eq!(tcp_options(bad).collect::<Vec<_>>(), [Nop], "{bad:?}");
         }

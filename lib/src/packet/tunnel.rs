@@ -26,10 +26,7 @@ pub(super) fn inner(protocol: u8, span: Span<'_>) -> Option<Frame<'_>> {
 }
 
 fn bare(span: Span<'_>) -> Frame<'_> {
-    Frame {
-        macs: None,
-        ip: Some(span),
-    }
+    Frame { macs: None, ip: Some(span) }
 }
 
 /// Generic routing encapsulation with checksum, key and sequence number (RFC 2784, RFC 2890).
@@ -52,10 +49,7 @@ fn gre(span: Span<'_>) -> Option<Frame<'_>> {
         0x88be if flags & SEQUENCE == 0 => Some(link::ethernet(payload)),
         0x88be => Some(link::ethernet(payload.skip(8)?)),
         0x22eb => erspan3(payload),
-        _ => Some(Frame {
-            macs: None,
-            ip: link::ethertype(kind, payload),
-        }),
+        _ => Some(Frame { macs: None, ip: link::ethertype(kind, payload) }),
     }
 }
 
@@ -105,54 +99,26 @@ mod tests {
         let vxlan = [&[8, 0, 0, 0, 0, 0, 1, 0], &frame[..]].concat();
         let teredo = [&[0, 1], &[0; 11][..], &[0, 0, 1, 2, 3, 4, 5, 6], &inner].concat();
         let erspan3 = |flags: u8| {
-            [
-                &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1],
-                &[0x20, 5, 0, 1, 0, 0, 0, 9, 0, 0][..],
-                &[0, flags],
-            ]
-            .concat()
+            [&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1], &[0x20, 5, 0, 1, 0, 0, 0, 9, 0, 0][..], &[0, flags]].concat()
         };
         let platform = [erspan3(1), vec![9; 8]].concat();
         let tunnels = [
             ("6in4", false, sample::ipv4(41, &inner)),
             ("6in6", false, sample::ipv6(41, &inner)),
             ("GRE", false, gre(&[0, 0, 0x86, 0xdd], &inner)),
-            (
-                "GRE, all options",
-                false,
-                gre(&[&[0xb0, 0, 0x86, 0xdd], &[0; 12][..]].concat(), &inner),
-            ),
-            (
-                "GRE, Ethernet",
-                true,
-                gre(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 1], &frame),
-            ),
+            ("GRE, all options", false, gre(&[&[0xb0, 0, 0x86, 0xdd], &[0; 12][..]].concat(), &inner)),
+            ("GRE, Ethernet", true, gre(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 1], &frame)),
             ("ERSPAN I", true, gre(&[0, 0, 0x88, 0xbe], &frame)),
-            (
-                "ERSPAN II",
-                true,
-                gre(
-                    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 1, 0, 0, 0, 9],
-                    &frame,
-                ),
-            ),
+            ("ERSPAN II", true, gre(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 1, 0, 0, 0, 9], &frame)),
             ("ERSPAN III", true, gre(&erspan3(0), &frame)),
             ("ERSPAN III, platform header", true, gre(&platform, &frame)),
             ("VXLAN", true, sample::ipv4(17, &sample::udp(5555, 4789, &vxlan))),
-            (
-                "Teredo",
-                false,
-                sample::ipv4(17, &sample::udp(5555, 3544, &teredo)),
-            ),
+            ("Teredo", false, sample::ipv4(17, &sample::udp(5555, 3544, &teredo))),
         ];
         let expected = alone(RAW, &inner);
         for (name, has_macs, outer) in tunnels {
             let packet = alone(RAW, &outer);
-            assert_eq!(
-                (packet.ip, packet.transport),
-                (expected.ip, expected.transport),
-                "{name}"
-            );
+            assert_eq!((packet.ip, packet.transport), (expected.ip, expected.transport), "{name}");
             assert_eq!(packet.macs, has_macs.then_some(sample::MACS), "{name}");
             let ends = match outer[0] >> 4 {
                 4 => (IpAddr::from(sample::SRC), IpAddr::from(sample::DST)),
@@ -169,10 +135,7 @@ mod tests {
         let frame = sample::ethernet(0x0800, &sample::ipv4(6, &sample::tcp(&[7; 1000])));
         let outer = sample::ipv4(47, &[&[0, 0, 0x88, 0xbe], &frame[..100]].concat());
         let packet = alone(RAW, &outer);
-        assert_eq!(
-            packet.tcp().map(|tcp| (tcp.payload.len(), tcp.payload_len)),
-            Some((42, 1000))
-        );
+        assert_eq!(packet.tcp().map(|tcp| (tcp.payload.len(), tcp.payload_len)), Some((42, 1000)));
     }
 
     #[test]

@@ -141,11 +141,7 @@ fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
             step?;
         }
     }
-    if messages == 0 {
-        Err(Malformed::Soap)
-    } else {
-        Ok(())
-    }
+    if messages == 0 { Err(Malformed::Soap) } else { Ok(()) }
 }
 
 fn response_message(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
@@ -162,20 +158,14 @@ fn response_message(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
         }
     }
     // An error is reported without a Notification, but then it has a code.
-    let lacks = if has_notification {
-        out.subscription_id.is_none()
-    } else {
-        out.response_code.is_none()
-    };
+    let lacks = if has_notification { out.subscription_id.is_none() } else { out.response_code.is_none() };
     if lacks { Err(Malformed::Soap) } else { Ok(()) }
 }
 
 /// Where an error names the subscription.
 fn message_xml(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     while let Some(element) = xml.child()? {
-        let named = element
-            .attribute("Name")
-            .is_some_and(|name| name == "SubscriptionId");
+        let named = element.attribute("Name").is_some_and(|name| name == "SubscriptionId");
         if named && name(&element) == (Space::Types, "Value") {
             out.subscription_id.get_or_insert(clip(&xml.text()?));
         } else {

@@ -50,47 +50,22 @@ impl Http {
 
     /// A direction ended, with a FIN or without.
     fn end_lane(&mut self, dir: Dir, fin: Option<Moment>, out: &mut Vec<Event>) {
-        let Http {
-            exchanges,
-            requests,
-            replies,
-            replying,
-        } = self;
+        let Http { exchanges, requests, replies, replying } = self;
         if dir == exchanges.client() {
             requests.end(fin, &mut Requests { exchanges, out });
         } else {
-            replies.end(
-                fin,
-                &mut Replies {
-                    exchanges,
-                    current: replying,
-                    out,
-                },
-            );
+            replies.end(fin, &mut Replies { exchanges, current: replying, out });
         }
     }
 }
 
 impl Dissector for Http {
     fn data(&mut self, dir: Dir, bytes: &[u8], at: Moment, out: &mut Vec<Event>) -> ControlFlow<usize> {
-        let Http {
-            exchanges,
-            requests,
-            replies,
-            replying,
-        } = self;
+        let Http { exchanges, requests, replies, replying } = self;
         let flow = if dir == exchanges.client() {
             requests.data(bytes, at, &mut Requests { exchanges, out })
         } else {
-            replies.data(
-                bytes,
-                at,
-                &mut Replies {
-                    exchanges,
-                    current: replying,
-                    out,
-                },
-            )
+            replies.data(bytes, at, &mut Replies { exchanges, current: replying, out })
         };
         if flow.is_break() {
             exchanges.flush(out);
@@ -99,23 +74,11 @@ impl Dissector for Http {
     }
 
     fn gap(&mut self, dir: Dir, length: u64, _: Moment, out: &mut Vec<Event>) {
-        let Http {
-            exchanges,
-            requests,
-            replies,
-            replying,
-        } = self;
+        let Http { exchanges, requests, replies, replying } = self;
         if dir == exchanges.client() {
             requests.gap(length, &mut Requests { exchanges, out });
         } else {
-            replies.gap(
-                length,
-                &mut Replies {
-                    exchanges,
-                    current: replying,
-                    out,
-                },
-            );
+            replies.gap(length, &mut Replies { exchanges, current: replying, out });
         }
     }
 

@@ -20,11 +20,7 @@ enum Stage {
 
 impl Session {
     pub(crate) fn new(ends: Ends) -> Self {
-        Session {
-            ends,
-            protocol: None,
-            stage: Stage::Probing(Probing::default()),
-        }
+        Session { ends, protocol: None, stage: Stage::Probing(Probing::default()) }
     }
 
     /// The protocol as it was first recognised: a connection that is handed on keeps its name.
@@ -206,9 +202,7 @@ impl Probing {
 /// All protocols, those that claim one of the ports first.
 fn by_port(ends: Ends) -> impl Iterator<Item = &'static Protocol> {
     let claims = move |protocol: &&Protocol| {
-        [ends.orig.port, ends.resp.port]
-            .iter()
-            .any(|port| protocol.ports.contains(port))
+        [ends.orig.port, ends.resp.port].iter().any(|port| protocol.ports.contains(port))
     };
     let claimed = PROTOCOLS.iter().filter(claims);
     claimed.chain(PROTOCOLS.iter().filter(move |protocol| !claims(protocol)))

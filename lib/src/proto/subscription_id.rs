@@ -74,10 +74,7 @@ fn split_guid(bytes: &[u8]) -> Option<(Guid, &[u8])> {
 }
 
 fn created(ticks: u64) -> Option<Timestamp> {
-    let nanos = i64::try_from(ticks)
-        .ok()?
-        .checked_sub(TICKS_1970)?
-        .checked_mul(100)?;
+    let nanos = i64::try_from(ticks).ok()?.checked_sub(TICKS_1970)?.checked_mul(100)?;
     let created = Timestamp::from_nanos(nanos);
     (2006..=2100).contains(&created.civil().0).then_some(created)
 }
@@ -108,10 +105,7 @@ mod tests {
         let created = "2014-06-28T17:08:05Z";
         for mailbox in [None, Some([0x22; 16])] {
             let bytes = encode(b"xhn-rid-x01.example.com", ticks(created), mailbox);
-            for text in [
-                BASE64.encode(&bytes),
-                BASE64.encode(&bytes).trim_end_matches('=').to_owned(),
-            ] {
+            for text in [BASE64.encode(&bytes), BASE64.encode(&bytes).trim_end_matches('=').to_owned()] {
                 let id = SubscriptionId::decode(&text).unwrap();
                 assert_eq!(id.server, "xhn-rid-x01.example.com");
                 assert_eq!(id.guid, Guid([0x11; 16]));
@@ -126,11 +120,7 @@ mod tests {
         let good = encode(b"server", ticks("2014-06-28T17:08:05Z"), Some([0x22; 16]));
         let short = good.len() - 20;
         for length in (0..good.len()).filter(|&length| length != short) {
-            assert_eq!(
-                SubscriptionId::decode(&BASE64.encode(&good[..length])),
-                None,
-                "{length}"
-            );
+            assert_eq!(SubscriptionId::decode(&BASE64.encode(&good[..length])), None, "{length}");
         }
         let mut long = good.clone();
         long.push(0);

@@ -32,10 +32,7 @@ impl Watermark {
             _ => return None,
         };
         let (counter, rest) = rest.split_first_chunk()?;
-        (rest == [1]).then_some(Watermark {
-            database,
-            counter: u64::from_le_bytes(*counter),
-        })
+        (rest == [1]).then_some(Watermark { database, counter: u64::from_le_bytes(*counter) })
     }
 }
 
@@ -46,22 +43,13 @@ mod tests {
     #[test]
     fn version_0_has_a_counter() {
         let text = BASE64.encode([0, 0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(
-            Watermark::decode(&text),
-            Some(Watermark {
-                database: None,
-                counter: 0x107
-            })
-        );
+        assert_eq!(Watermark::decode(&text), Some(Watermark { database: None, counter: 0x107 }));
     }
 
     #[test]
     fn version_1_names_the_database() {
         let watermark = Watermark::decode("AQAAAKTNbp9vkO5BXnfV7rKvKaKS0yELAAAAAAE=").unwrap();
-        assert_eq!(
-            watermark.database.unwrap().to_string(),
-            "9f6ecda4-906f-41ee-5e77-d5eeb2af29a2"
-        );
+        assert_eq!(watermark.database.unwrap().to_string(), "9f6ecda4-906f-41ee-5e77-d5eeb2af29a2");
         assert_eq!(watermark.counter, 0x0b21_d392);
     }
 

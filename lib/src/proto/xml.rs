@@ -64,11 +64,7 @@ impl<'d, N> Xml<'d, N> {
     pub(super) fn new(document: &'d str, namespace: fn(&str) -> N) -> Self {
         let mut reader = NsReader::from_str(document.trim_start());
         reader.config_mut().expand_empty_elements = true;
-        Xml {
-            reader,
-            depth: 0,
-            namespace,
-        }
+        Xml { reader, depth: 0, namespace }
     }
 
     /// Elements around the cursor.
@@ -204,8 +200,6 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = bytes.get(..128).unwrap_or(bytes);
     let declaration = start.get(..memchr::memchr(b'>', start)?)?;
     let after = memchr::memmem::find(declaration, b"encoding")? + b"encoding".len();
-    let mut quoted = declaration
-        .get(after..)?
-        .split(|&byte| byte == b'"' || byte == b'\'');
+    let mut quoted = declaration.get(after..)?.split(|&byte| byte == b'"' || byte == b'\'');
     Encoding::for_label(quoted.nth(1)?)
 }

@@ -1,43 +1,54 @@
 //! Rules judge and never remember: facts and configuration in, findings out. One file per rule.
 
+#[macro_use]
+mod meta;
+mod context;
+mod draft;
 mod finding;
+mod notify;
+mod sight;
 
+pub use context::{Context, View};
+pub use draft::{Draft, Findings};
 pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind, Value};
+pub use meta::Meta;
+pub use notify::{Gap, Life, Until};
+pub use sight::Sight;
 
-/// A rule's identity and its text.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Meta {
-    /// Kebab-case id, never reused.
-    pub id: &'static str,
-    /// Default severity.
-    pub severity: Severity,
-    /// The rule's text in Markdown: a sentence, then the headings Meaning, Evidence, Traps, Remedy, References.
-    pub text: &'static str,
+use std::sync::OnceLock;
+
+/// One way of being wrong, and how it is recognised.
+pub trait Rule: Send + Sync {
+    /// Its identity and its text.
+    fn meta(&self) -> Meta;
+
+    /// Judges the facts. A pure function: the same facts and settings give the same findings.
+    fn check(&self, cx: &Context<'_>, out: &mut Findings<'_>);
 }
 
-impl Meta {
-    /// The family: the id's first word.
-    pub fn family(&self) -> &'static str {
-        self.id.split('-').next().unwrap_or(self.id)
-    }
+/// The one list of rules, by family and then in the order in which they are explained.
+pub(crate) const RULES: &[&dyn Rule] = &[
+    &notify::NotifySilent,
+    &notify::NotifySourceProxy,
+    &notify::NotifySourceNat,
+    &notify::NotifySourceUnexpected,
+    &notify::NotifySourceFlapping,
+    &notify::KeepaliveMissing,
+    &notify::SubscriptionStale,
+    &notify::SubscriptionAbandoned,
+    &notify::SubscriptionLoop,
+    &notify::NotifyRejected,
+    &notify::NotifyUnanswered,
+    &notify::NotifySlow,
+    &notify::NotifyUnsubscribed,
+    &notify::NotifyError,
+    &notify::NotifyMalformed,
+    &notify::NotifyWatermarkGap,
+    &notify::NotifyRetry,
+];
 
-    /// The first sentence of the text.
-    pub fn summary(&self) -> &'static str {
-        self.text.split("\n\n").next().unwrap_or_default().trim()
-    }
-
-    /// The text under one heading.
-    pub fn section(&self, heading: &str) -> Option<&'static str> {
-        let mut sections = self.text.split("\n## ");
-        sections.next();
-        sections
-            .find_map(|section| section.strip_prefix(heading)?.strip_prefix('\n'))
-            .map(str::trim)
-    }
-}
-
-/// All rules, by family and then in the order in which they are explained.
-pub fn all() -> Vec<Meta> {
-    Vec::new()
+/// The identities and texts of all rules, in the order in which they are explained.
+pub fn all() -> &'static [Meta] {
+    static ALL: OnceLock<Vec<Meta>> = OnceLock::new();
+    ALL.get_or_init(|| RULES.iter().map(|rule| rule.meta()).collect())
 }

@@ -35,11 +35,7 @@ enum State {
 impl<R: Read> Lz4Decoder<R> {
     pub(super) fn new(stored: R) -> Self {
         Lz4Decoder {
-            frames: FrameDecoder::new(Source {
-                stored,
-                put_back: Cursor::default(),
-                ended: false,
-            }),
+            frames: FrameDecoder::new(Source { stored, put_back: Cursor::default(), ended: false }),
             state: State::BetweenFrames,
             block: Cursor::default(),
             packed: Vec::new(),
@@ -60,10 +56,7 @@ impl<R: Read> Lz4Decoder<R> {
             LEGACY => self.state = State::InLegacyFrame,
             _ if magic & !0xf == SKIPPABLE => skip_frame(source)?,
             _ => {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidData,
-                    "no lz4 frame follows the last one",
-                ));
+                return Err(io::Error::new(ErrorKind::InvalidData, "no lz4 frame follows the last one"));
             }
         }
         Ok(true)
@@ -182,23 +175,13 @@ mod tests {
     }
 
     fn skippable(content: &[u8]) -> Vec<u8> {
-        [
-            &(SKIPPABLE + 7).to_le_bytes(),
-            &(content.len() as u32).to_le_bytes(),
-            content,
-        ]
-        .concat()
+        [&(SKIPPABLE + 7).to_le_bytes(), &(content.len() as u32).to_le_bytes(), content].concat()
     }
 
     #[test]
     fn frames_of_all_kinds_are_read_one_after_the_other() {
-        let packed = [
-            frame(b"one "),
-            skippable(b"no"),
-            legacy(&[b"two ", b"three "]),
-            skippable(b""),
-            frame(b"four"),
-        ];
+        let packed =
+            [frame(b"one "), skippable(b"no"), legacy(&[b"two ", b"three "]), skippable(b""), frame(b"four")];
         let (unpacked, result) = unpack(&packed.concat());
         assert!(result.is_ok(), "{result:?}");
         assert_eq!(unpacked, b"one two three four");

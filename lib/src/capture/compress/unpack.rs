@@ -62,10 +62,7 @@ fn window_size(frame: &[u8]) -> Option<u64> {
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let size = [1, 2, 4, 8][usize::from(descriptor >> 6)];
     let field = fields.get(dictionary..)?.get(..size)?;
-    let content = field
-        .iter()
-        .rev()
-        .fold(0, |content, &byte| content << 8 | u64::from(byte));
+    let content = field.iter().rev().fold(0, |content, &byte| content << 8 | u64::from(byte));
     Some(if size == 2 { content + 256 } else { content })
 }
 

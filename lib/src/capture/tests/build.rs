@@ -15,23 +15,13 @@ pub(super) struct Pcap {
 }
 
 impl Pcap {
-    pub(super) const MICROS: Pcap = Pcap {
-        order: Order::Little,
-        magic: 0xa1b2_c3d4,
-        version: (2, 4),
-        link: 1,
-    };
+    pub(super) const MICROS: Pcap =
+        Pcap { order: Order::Little, magic: 0xa1b2_c3d4, version: (2, 4), link: 1 };
 
     pub(super) fn header(self) -> Vec<u8> {
         let mut file = Bytes(self.order, Vec::new());
         // A snapshot length of 1, which nothing keeps to.
-        file.u32(self.magic)
-            .u16(self.version.0)
-            .u16(self.version.1)
-            .u32(0)
-            .u32(0)
-            .u32(1)
-            .u32(self.link);
+        file.u32(self.magic).u16(self.version.0).u16(self.version.1).u32(0).u32(0).u32(1).u32(self.link);
         file.1
     }
 
@@ -52,10 +42,8 @@ impl Pcap {
 
     /// A file of packets that are a tick apart.
     pub(super) fn file(self, packets: &[&[u8]]) -> Vec<u8> {
-        let records = packets
-            .iter()
-            .zip(1..)
-            .map(|(packet, at)| self.record(at, packet, packet.len() as u32));
+        let records =
+            packets.iter().zip(1..).map(|(packet, at)| self.record(at, packet, packet.len() as u32));
         [self.header()].into_iter().chain(records).flatten().collect()
     }
 }
@@ -76,11 +64,7 @@ impl Pcapng {
 
     pub(super) fn section(self, major: u16) -> Vec<u8> {
         let mut body = Bytes(self.0, Vec::new());
-        body.u32(0x1a2b_3c4d)
-            .u16(major)
-            .u16(0)
-            .u32(u32::MAX)
-            .u32(u32::MAX);
+        body.u32(0x1a2b_3c4d).u16(major).u16(0).u32(u32::MAX).u32(u32::MAX);
         self.block(0x0a0d_0d0a, &body.1)
     }
 
@@ -103,10 +87,7 @@ impl Pcapng {
     ) -> Vec<u8> {
         let mut body = Bytes(self.0, Vec::new());
         body.u32(interface).u32((ticks >> 32) as u32).u32(ticks as u32);
-        body.u32(packet.len() as u32)
-            .u32(packet.len() as u32)
-            .padded(packet)
-            .options(options);
+        body.u32(packet.len() as u32).u32(packet.len() as u32).padded(packet).options(options);
         self.block(6, &body.1)
     }
 
@@ -118,13 +99,8 @@ impl Pcapng {
 
     pub(super) fn obsolete_packet(self, interface: u16, drops: u16, ticks: u64, packet: &[u8]) -> Vec<u8> {
         let mut body = Bytes(self.0, Vec::new());
-        body.u16(interface)
-            .u16(drops)
-            .u32((ticks >> 32) as u32)
-            .u32(ticks as u32);
-        body.u32(packet.len() as u32)
-            .u32(packet.len() as u32)
-            .padded(packet);
+        body.u16(interface).u16(drops).u32((ticks >> 32) as u32).u32(ticks as u32);
+        body.u32(packet.len() as u32).u32(packet.len() as u32).padded(packet);
         self.block(2, &body.1)
     }
 
@@ -145,15 +121,8 @@ impl Pcapng {
     /// A file of one interface and packets that are a microsecond apart.
     pub(super) fn file(self, packets: &[&[u8]]) -> Vec<u8> {
         let start = u64::from(START) * 1_000_000;
-        let records = packets
-            .iter()
-            .zip(1..)
-            .map(|(packet, at)| self.packet(0, start + at, packet));
-        [self.section(1), self.interface(1, 0, &[])]
-            .into_iter()
-            .chain(records)
-            .flatten()
-            .collect()
+        let records = packets.iter().zip(1..).map(|(packet, at)| self.packet(0, start + at, packet));
+        [self.section(1), self.interface(1, 0, &[])].into_iter().chain(records).flatten().collect()
     }
 }
 

@@ -62,9 +62,7 @@ fn difference(path: &Path, facts: &Value) -> Option<String> {
             &frames["non_packet_records"],
         ));
     }
-    let content = seen
-        .iter()
-        .fold(Sha256::new(), |digest, seen| digest.chain_update(&seen.bytes));
+    let content = seen.iter().fold(Sha256::new(), |digest, seen| digest.chain_update(&seen.bytes));
     checks.push(("content", hex(content), &frames["bytes_sha256"]));
     if seen.iter().all(|seen| seen.head.time < Timestamp::MAX) && !path.ends_with(TEN_DIGITS) {
         checks.push(("lines", hex(lines(&seen)), &frames["lines_sha256"]));
@@ -79,29 +77,13 @@ fn difference(path: &Path, facts: &Value) -> Option<String> {
 
 /// Number, time and lengths of every packet.
 fn lines(seen: &[Seen]) -> Sha256 {
-    seen.iter()
-        .zip(1..)
-        .fold(Sha256::new(), |digest, (Seen { head, .. }, number)| {
-            let (seconds, nanos) = (
-                head.time.nanos().div_euclid(NANOS),
-                head.time.nanos().rem_euclid(NANOS),
-            );
-            let time = if head.timed {
-                format!("{seconds}.{nanos:09}")
-            } else {
-                String::new()
-            };
-            digest.chain_update(format!(
-                "{number}\t{time}\t{}\t{}\n",
-                head.captured, head.original
-            ))
-        })
+    seen.iter().zip(1..).fold(Sha256::new(), |digest, (Seen { head, .. }, number)| {
+        let (seconds, nanos) = (head.time.nanos().div_euclid(NANOS), head.time.nanos().rem_euclid(NANOS));
+        let time = if head.timed { format!("{seconds}.{nanos:09}") } else { String::new() };
+        digest.chain_update(format!("{number}\t{time}\t{}\t{}\n", head.captured, head.original))
+    })
 }
 
 fn hex(digest: Sha256) -> Value {
-    digest
-        .finalize()
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-        .into()
+    digest.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")).into()
 }

@@ -9,9 +9,7 @@ use crate::capture::walk::Order::{Big, Little};
 
 /// Packets with all sorts of content, and enough of them to find the way again.
 fn packets() -> Vec<Vec<u8>> {
-    (0..40_usize)
-        .map(|at| (0..60 + 7 * at).map(|byte| (byte * at) as u8).collect())
-        .collect()
+    (0..40_usize).map(|at| (0..60 + 7 * at).map(|byte| (byte * at) as u8).collect()).collect()
 }
 
 fn files() -> [Vec<u8>; 3] {
@@ -19,12 +17,7 @@ fn files() -> [Vec<u8>; 3] {
     let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
     [
         Pcap::MICROS.file(&packets),
-        Pcap {
-            order: Big,
-            magic: 0xa1b2_cd34,
-            ..Pcap::MICROS
-        }
-        .file(&packets),
+        Pcap { order: Big, magic: 0xa1b2_cd34, ..Pcap::MICROS }.file(&packets),
         Pcapng(Big).file(&packets),
     ]
 }
@@ -60,14 +53,9 @@ fn a_file_that_is_cut_anywhere_yields_the_records_before_the_cut() {
             let complete = bounds.iter().filter(|bound| **bound <= length).count() - 1;
             assert_eq!(seen, whole[..complete], "cut at {length}");
             let left = (length - bounds[complete]) as u64;
-            let truncated = info.truncated.map(
-                |Damage {
-                     offset,
-                     after_frame,
-                     skipped,
-                     ..
-                 }| (offset, after_frame, skipped),
-            );
+            let truncated = info
+                .truncated
+                .map(|Damage { offset, after_frame, skipped, .. }| (offset, after_frame, skipped));
             let expected = (left > 0).then_some((bounds[complete] as u64, complete as u64, left));
             assert_eq!((truncated, info.damaged_places), (expected, 0), "cut at {length}");
         }
@@ -96,19 +84,10 @@ fn reading_goes_on_after_a_length_that_cannot_be() {
             for size in [1, 100, 5000, 1 << 20] {
                 let (seen, info) = read(&file, size).unwrap();
                 let contents: Vec<_> = seen.iter().map(|seen| &seen.bytes).collect();
-                let expected: Vec<_> = whole[..broken]
-                    .iter()
-                    .chain(&whole[broken + 1..])
-                    .map(|seen| &seen.bytes)
-                    .collect();
-                assert!(
-                    contents == expected,
-                    "record {broken} in chunks of {size}: {} packets",
-                    seen.len()
-                );
-                let [damage] = &info.damaged[..] else {
-                    panic!("{info:?}")
-                };
+                let expected: Vec<_> =
+                    whole[..broken].iter().chain(&whole[broken + 1..]).map(|seen| &seen.bytes).collect();
+                assert!(contents == expected, "record {broken} in chunks of {size}: {} packets", seen.len());
+                let [damage] = &info.damaged[..] else { panic!("{info:?}") };
                 assert_eq!(damage.offset, bounds[broken] as u64);
                 assert_eq!(damage.after_frame, broken as u64);
                 assert_eq!(damage.skipped, (bounds[broken + 1] - bounds[broken]) as u64);
@@ -147,24 +126,12 @@ fn bytes_that_hold_no_records_are_passed_over_to_the_end() {
 #[test]
 fn blocks_that_were_never_written_are_frames_but_no_packets() {
     let pcap = Pcap::MICROS;
-    let file = [
-        pcap.header(),
-        pcap.record(1, b"one", 3),
-        vec![0; 16 * 100],
-        pcap.record(2, b"two", 3),
-    ]
-    .concat();
+    let file =
+        [pcap.header(), pcap.record(1, b"one", 3), vec![0; 16 * 100], pcap.record(2, b"two", 3)].concat();
     for size in [1, 100, 1 << 20] {
         let (seen, info) = read(&file, size).unwrap();
         assert_eq!(frames(&seen), [(1, &b"one"[..]), (102, &b"two"[..])]);
-        assert_eq!(
-            (
-                info.damaged_places,
-                info.damaged[0].offset,
-                info.damaged[0].skipped
-            ),
-            (1, 43, 1600)
-        );
+        assert_eq!((info.damaged_places, info.damaged[0].offset, info.damaged[0].skipped), (1, 43, 1600));
     }
 }
 
@@ -183,33 +150,17 @@ fn packets_of_interfaces_that_are_not_described_are_passed_over() {
     let (seen, info) = read_whole(&bytes);
     assert_eq!(frames(&seen), [(1, &b"right"[..])]);
     assert_eq!(info.damaged_places, 3);
-    assert_eq!(
-        info.damaged[1].cause,
-        "a packet of interface 7, which is not described"
-    );
+    assert_eq!(info.damaged[1].cause, "a packet of interface 7, which is not described");
 }
 
 #[test]
 fn sections_of_an_unknown_version_are_passed_over_as_one_place() {
     let file = Pcapng(Big);
-    let unknown = [
-        file.section(2),
-        file.interface(1, 0, &[]),
-        file.packet(0, 1, b"future"),
-    ]
-    .concat();
-    let bytes = [
-        file.file(&[b"one"]),
-        unknown.clone(),
-        Pcapng(Little).file(&[b"two"]),
-    ]
-    .concat();
+    let unknown = [file.section(2), file.interface(1, 0, &[]), file.packet(0, 1, b"future")].concat();
+    let bytes = [file.file(&[b"one"]), unknown.clone(), Pcapng(Little).file(&[b"two"])].concat();
     let (seen, info) = read_whole(&bytes);
     assert_eq!(frames(&seen), [(1, &b"one"[..]), (2, &b"two"[..])]);
-    assert_eq!(
-        (info.damaged_places, info.damaged[0].skipped),
-        (1, unknown.len() as u64)
-    );
+    assert_eq!((info.damaged_places, info.damaged[0].skipped), (1, unknown.len() as u64));
 }
 
 proptest! {

@@ -10,53 +10,27 @@ use crate::time::Timestamp;
 const PACKETS: [&[u8]; 3] = [b"one", b"", b"three packets are enough"];
 
 fn times(file: &[u8]) -> Vec<i64> {
-    read_whole(file)
-        .0
-        .iter()
-        .map(|seen| seen.head.time.nanos())
-        .collect()
+    read_whole(file).0.iter().map(|seen| seen.head.time.nanos()).collect()
 }
 
 /// A file of every kind, with packets 1 to 3 being [`PACKETS`].
 fn every_kind() -> Vec<Vec<u8>> {
     let pcaps = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34]
         .into_iter()
-        .flat_map(|magic| {
-            [Little, Big].map(|order| Pcap {
-                order,
-                magic,
-                ..Pcap::MICROS
-            })
-        });
-    let pcaps = pcaps.chain([Pcap {
-        version: (2, 2),
-        ..Pcap::MICROS
-    }]);
+        .flat_map(|magic| [Little, Big].map(|order| Pcap { order, magic, ..Pcap::MICROS }));
+    let pcaps = pcaps.chain([Pcap { version: (2, 2), ..Pcap::MICROS }]);
     let pcapngs = [Little, Big].map(Pcapng);
-    pcaps
-        .map(|pcap| pcap.file(&PACKETS))
-        .chain(pcapngs.map(|pcapng| pcapng.file(&PACKETS)))
-        .collect()
+    pcaps.map(|pcap| pcap.file(&PACKETS)).chain(pcapngs.map(|pcapng| pcapng.file(&PACKETS))).collect()
 }
 
 #[test]
 fn every_byte_order_precision_and_header_is_read() {
     for file in every_kind() {
         let (seen, info) = read_whole(&file);
-        assert_eq!(
-            frames(&seen),
-            [(1, PACKETS[0]), (2, PACKETS[1]), (3, PACKETS[2])],
-            "{info:?}"
-        );
-        assert!(
-            seen.iter()
-                .all(|seen| seen.head.link == LinkType(1) && seen.head.timed)
-        );
+        assert_eq!(frames(&seen), [(1, PACKETS[0]), (2, PACKETS[1]), (3, PACKETS[2])], "{info:?}");
+        assert!(seen.iter().all(|seen| seen.head.link == LinkType(1) && seen.head.timed));
         assert_eq!((info.packets, info.bytes, info.last_frame), (3, 27, 3));
-        assert_eq!(
-            (info.truncated, info.damaged_places, info.cut_packets),
-            (None, 0, 0)
-        );
+        assert_eq!((info.truncated, info.damaged_places, info.cut_packets), (None, 0, 0));
         let tick = if file[..4] == [0x4d, 0x3c, 0xb2, 0xa1] || file[..4] == [0xa1, 0xb2, 0x3c, 0x4d] {
             1
         } else {
@@ -79,37 +53,18 @@ fn the_size_of_chunks_makes_no_difference() {
 
 #[test]
 fn the_bits_for_check_sequences_are_no_link_type() {
-    let file = Pcap {
-        link: 0x1400_0071,
-        ..Pcap::MICROS
-    }
-    .file(&PACKETS);
+    let file = Pcap { link: 0x1400_0071, ..Pcap::MICROS }.file(&PACKETS);
     assert_eq!(read_whole(&file).1.link_types, [(LinkType(113), 3)].into());
 }
 
 #[test]
 fn lengths_of_old_tcpdump_files_are_told_apart() {
     for version in [(2, 2), (2, 3), (2, 4)] {
-        let pcap = Pcap {
-            version,
-            ..Pcap::MICROS
-        };
-        let file = [
-            pcap.header(),
-            pcap.record(1, b"cut", 1500),
-            pcap.record(2, b"whole", 5),
-        ]
-        .concat();
+        let pcap = Pcap { version, ..Pcap::MICROS };
+        let file = [pcap.header(), pcap.record(1, b"cut", 1500), pcap.record(2, b"whole", 5)].concat();
         let (seen, info) = read_whole(&file);
-        assert_eq!(
-            frames(&seen),
-            [(1, &b"cut"[..]), (2, &b"whole"[..])],
-            "{version:?}"
-        );
-        assert_eq!(
-            (info.cut_packets, info.cut_at, info.first_cut_frame),
-            (1, Some(3), Some(1))
-        );
+        assert_eq!(frames(&seen), [(1, &b"cut"[..]), (2, &b"whole"[..])], "{version:?}");
+        assert_eq!((info.cut_packets, info.cut_at, info.first_cut_frame), (1, Some(3), Some(1)));
     }
 }
 
@@ -134,11 +89,8 @@ fn sections_of_different_byte_order_and_interfaces_of_different_kind_are_read() 
     let nanos = i64::from(START) * 1_000_000_000;
     let once = [nanos + 5, nanos + 500_000_000, 5_000_000_001];
     assert_eq!(times(&file), [once, once].concat());
-    let heads: Vec<_> = read_whole(&file)
-        .0
-        .iter()
-        .map(|seen| (seen.head.link.0, seen.head.interface))
-        .collect();
+    let heads: Vec<_> =
+        read_whole(&file).0.iter().map(|seen| (seen.head.link.0, seen.head.interface)).collect();
     assert_eq!(heads, [(1, 0), (113, 1), (276, 2), (1, 3), (113, 4), (276, 5)]);
 }
 
@@ -157,19 +109,9 @@ fn simple_and_obsolete_packets_are_read() {
         let (seen, info) = read_whole(&bytes);
         let expected: [(u64, &[u8]); 4] = [(1, b"cuts"), (2, b"old"), (3, b"older"), (4, b"no")];
         assert_eq!(frames(&seen), expected);
-        assert_eq!(
-            seen.iter().map(|seen| seen.head.timed).collect::<Vec<_>>(),
-            [false, true, true, false]
-        );
-        assert_eq!(
-            seen[3].head.time.nanos(),
-            8000,
-            "the time of the packet before it"
-        );
-        assert_eq!(
-            (info.first, info.drops, info.cut_packets),
-            (Some(Timestamp::from_nanos(7000)), 3, 1)
-        );
+        assert_eq!(seen.iter().map(|seen| seen.head.timed).collect::<Vec<_>>(), [false, true, true, false]);
+        assert_eq!(seen[3].head.time.nanos(), 8000, "the time of the packet before it");
+        assert_eq!((info.first, info.drops, info.cut_packets), (Some(Timestamp::from_nanos(7000)), 3, 1));
     }
 }
 
@@ -183,10 +125,7 @@ fn drops_are_those_of_the_last_statistics_of_each_interface() {
             file.interface(1, 0, &[]),
             file.packet_with(0, 1, b"x", &[(2, &[0; 4]), (4, &count(2))]),
             file.statistics(0, &[(4, &count(99)), (5, &count(10)), (7, &count(1))]),
-            file.statistics(
-                0,
-                &[(5, &count(20)), (7, &count(1)), (0, &[]), (5, &count(1 << 40))],
-            ),
+            file.statistics(0, &[(5, &count(20)), (7, &count(1)), (0, &[]), (5, &count(1 << 40))]),
             file.statistics(1, &[(5, &count(4))]),
             file.statistics(9, &[(5, &count(1000))]),
         ]
@@ -211,10 +150,7 @@ fn records_that_are_no_packets_take_a_frame_number_where_wireshark_gives_them_on
             .collect();
         let (seen, info) = read_whole(&bytes);
         assert_eq!(frames(&seen), [(1, &b"packet"[..]), (expected, &b"packet"[..])]);
-        assert_eq!(
-            (info.packets, info.last_frame, info.damaged_places),
-            (2, expected, 0)
-        );
+        assert_eq!((info.packets, info.last_frame, info.damaged_places), (2, expected, 0));
     }
 }
 
@@ -226,17 +162,8 @@ fn blocks_that_do_not_count_their_padding_are_read() {
     for at in [4, length - 4] {
         packet[at] -= 1;
     }
-    let bytes = [
-        file.section(1),
-        file.interface(1, 0, &[]),
-        packet,
-        file.packet(0, 2, b"even"),
-    ]
-    .concat();
-    assert_eq!(
-        frames(&read_whole(&bytes).0),
-        [(1, &b"odd"[..]), (2, &b"even"[..])]
-    );
+    let bytes = [file.section(1), file.interface(1, 0, &[]), packet, file.packet(0, 2, b"even")].concat();
+    assert_eq!(frames(&read_whole(&bytes).0), [(1, &b"odd"[..]), (2, &b"even"[..])]);
 }
 
 #[test]
@@ -281,10 +208,7 @@ fn what_is_no_capture_is_named() {
     assert_eq!(cause(b"\xd4\xc3\xb2\xa1"), "the file has only 4 bytes");
     assert_eq!(cause(b"A letter of at least 24 bytes"), "it begins with \"A le\"");
     assert!(cause(b"GMBU\x01\x02").starts_with("a Microsoft Network Monitor capture"));
-    assert_eq!(
-        cause(&Pcapng(Little).section(2)),
-        "a section of pcapng version 2.0, which is not known"
-    );
+    assert_eq!(cause(&Pcapng(Little).section(2)), "a section of pcapng version 2.0, which is not known");
 }
 
 #[cfg(feature = "compress")]
@@ -308,21 +232,12 @@ fn compressed_captures_are_read_as_if_they_were_not() {
     let skippable = b"\x51\x2a\x4d\x18\x03\0\0\0abc".to_vec();
     for (compression, packed) in [
         ("gzip", [gzip(front), gzip(back)].concat()),
-        (
-            "zstd",
-            [skippable.clone(), zstd(front), skippable.clone(), zstd(back)].concat(),
-        ),
-        (
-            "lz4",
-            [skippable.clone(), lz4(front), skippable, lz4(back)].concat(),
-        ),
+        ("zstd", [skippable.clone(), zstd(front), skippable.clone(), zstd(back)].concat()),
+        ("lz4", [skippable.clone(), lz4(front), skippable, lz4(back)].concat()),
     ] {
         let (seen, info) = read(&packed, 7).unwrap();
         assert_eq!(seen, read_whole(&file).0);
-        assert_eq!(
-            (info.compression, info.truncated, info.damaged_places),
-            (Some(compression), None, 0)
-        );
+        assert_eq!((info.compression, info.truncated, info.damaged_places), (Some(compression), None, 0));
         cut_or_followed_by_garbage(compression, &packed, info.packets);
     }
 }
@@ -330,21 +245,12 @@ fn compressed_captures_are_read_as_if_they_were_not() {
 #[cfg(feature = "compress")]
 fn cut_or_followed_by_garbage(compression: &str, packed: &[u8], packets: u64) {
     let (_, info) = read(&packed[..packed.len() - 9], 7).unwrap();
-    let FileInfo {
-        truncated: Some(truncated),
-        ..
-    } = info
-    else {
-        panic!("{compression}: {info:?}")
-    };
+    let FileInfo { truncated: Some(truncated), .. } = info else { panic!("{compression}: {info:?}") };
     assert_eq!(truncated.cause, format!("the {compression} data ends early"));
 
     let (_, info) = read(&[packed, b"garbage, and more of it"].concat(), 7).unwrap();
     assert_eq!((info.packets, info.damaged_places), (packets, 1), "{compression}");
-    assert!(
-        info.damaged[0].cause.contains("cannot be unpacked any further"),
-        "{info:?}"
-    );
+    assert!(info.damaged[0].cause.contains("cannot be unpacked any further"), "{info:?}");
 
     let (whole, _) = read(packed, 7).unwrap();
     for length in 0..packed.len() {

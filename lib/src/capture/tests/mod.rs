@@ -30,10 +30,12 @@ fn read(bytes: &[u8], size: usize) -> Result<(Vec<Seen>, FileInfo)> {
     let mut pool = Pool::default();
     let mut seen = Vec::new();
     while let Some(chunk) = file.next(&mut pool, &mut info)? {
-        seen.extend(chunk.heads.iter().map(|head| Seen {
-            head: Head { offset: 0, ..*head },
-            bytes: chunk.packet(head).to_vec(),
-        }));
+        seen.extend(
+            chunk
+                .heads
+                .iter()
+                .map(|head| Seen { head: Head { offset: 0, ..*head }, bytes: chunk.packet(head).to_vec() }),
+        );
     }
     Ok((seen, info))
 }
@@ -45,7 +47,5 @@ fn read_whole(bytes: &[u8]) -> (Vec<Seen>, FileInfo) {
 
 /// Frame numbers and contents.
 fn frames(seen: &[Seen]) -> Vec<(u64, &[u8])> {
-    seen.iter()
-        .map(|seen| (seen.head.frame, &seen.bytes[..]))
-        .collect()
+    seen.iter().map(|seen| (seen.head.frame, &seen.bytes[..])).collect()
 }

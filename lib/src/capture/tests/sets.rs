@@ -18,17 +18,11 @@ impl Folder {
 
     /// A file with packets at these microseconds, which are also their content.
     fn file(&self, name: &str, times: &[u32]) -> PathBuf {
-        let records = times
-            .iter()
-            .map(|&at| Pcap::MICROS.record(at, &at.to_le_bytes(), 4));
+        let records = times.iter().map(|&at| Pcap::MICROS.record(at, &at.to_le_bytes(), 4));
         let path = self.0.join(name);
         std::fs::write(
             &path,
-            [Pcap::MICROS.header()]
-                .into_iter()
-                .chain(records)
-                .flatten()
-                .collect::<Vec<_>>(),
+            [Pcap::MICROS.header()].into_iter().chain(records).flatten().collect::<Vec<_>>(),
         )
         .unwrap();
         path
@@ -47,12 +41,7 @@ fn runs(reader: &mut Reader) -> Vec<Vec<(u16, u32)>> {
     while let Some(run) = reader.next().unwrap() {
         let heads = &run.chunk.heads[run.heads.clone()];
         let micros = |time: i64| (time / 1000 - i64::from(START) * 1_000_000) as u32;
-        runs.push(
-            heads
-                .iter()
-                .map(|head| (run.file, micros(head.time.nanos())))
-                .collect(),
-        );
+        runs.push(heads.iter().map(|head| (run.file, micros(head.time.nanos()))).collect());
     }
     runs
 }
@@ -67,15 +56,8 @@ fn files_are_ordered_by_time_and_not_by_name() {
         folder.file("d", &[21]),
     ];
     let mut reader = Capture::open_set(&paths).unwrap().into_reader();
-    assert_eq!(
-        runs(&mut reader),
-        [vec![(0, 10), (0, 20)], vec![(1, 21)], vec![(2, 30), (2, 31)]]
-    );
-    let names: Vec<_> = reader
-        .files()
-        .iter()
-        .map(|info| info.path.file_name().unwrap())
-        .collect();
+    assert_eq!(runs(&mut reader), [vec![(0, 10), (0, 20)], vec![(1, 21)], vec![(2, 30), (2, 31)]]);
+    let names: Vec<_> = reader.files().iter().map(|info| info.path.file_name().unwrap()).collect();
     assert_eq!(names, ["c", "d", "a", "b"]);
     assert!(reader.files().iter().all(|info| info.notes.is_empty()));
     assert_eq!(reader.progress(), (24 * 4 + 20 * 5, Some(24 * 4 + 20 * 5)));
@@ -99,46 +81,27 @@ fn files_that_overlap_are_merged_by_time_and_said_to_overlap() {
     ];
     assert_eq!(runs(&mut reader), expected);
     let notes: Vec<_> = reader.files().iter().map(|info| info.notes.len()).collect();
-    assert_eq!(
-        notes,
-        [0, 1, 0],
-        "a file that begins when another ends does not overlap"
-    );
+    assert_eq!(notes, [0, 1, 0], "a file that begins when another ends does not overlap");
     assert!(reader.files()[1].notes[0].starts_with("overlaps with "));
 }
 
 #[test]
 fn a_file_that_vanishes_ends_neither_the_others_nor_the_report() {
     let folder = Folder::new("vanish");
-    let paths = [
-        folder.file("a", &[1]),
-        folder.file("b", &[2]),
-        folder.file("c", &[3]),
-    ];
+    let paths = [folder.file("a", &[1]), folder.file("b", &[2]), folder.file("c", &[3])];
     let capture = Capture::open_set(&paths).unwrap();
     std::fs::remove_file(&paths[1]).unwrap();
-    let results: Vec<_> = capture
-        .records()
-        .map(|record| record.map(|record| record.file()))
-        .collect();
-    assert!(
-        matches!(results[..], [Ok(0), Err(Error::Open { .. }), Ok(2)]),
-        "{results:?}"
-    );
+    let results: Vec<_> = capture.records().map(|record| record.map(|record| record.file())).collect();
+    assert!(matches!(results[..], [Ok(0), Err(Error::Open { .. }), Ok(2)]), "{results:?}");
 }
 
 #[test]
 fn records_outlive_the_reading_and_know_where_they_come_from() {
     let file = Pcap::MICROS.file(&[b"one", b"two"]);
-    let capture = Capture::from_reader("-", std::io::Cursor::new(file))
-        .unwrap()
-        .at(Vantage::Cuc);
+    let capture = Capture::from_reader("-", std::io::Cursor::new(file)).unwrap().at(Vantage::Cuc);
     assert_eq!(capture.vantage(), Some(Vantage::Cuc));
     let records: Vec<_> = capture.records().collect::<Result<_, _>>().unwrap();
-    let seen: Vec<_> = records
-        .iter()
-        .map(|r| (r.file(), r.frame(), r.bytes(), r.original_len()))
-        .collect();
+    let seen: Vec<_> = records.iter().map(|r| (r.file(), r.frame(), r.bytes(), r.original_len())).collect();
     assert_eq!(seen, [(0, 1, &b"one"[..], 3), (0, 2, &b"two"[..], 3)]);
 }
 
@@ -159,21 +122,10 @@ fn the_same_buffer_is_filled_again_when_it_is_given_back() {
 #[test]
 fn what_cannot_be_opened_is_named() {
     let folder = Folder::new("open");
-    assert!(matches!(
-        Capture::open(folder.0.join("none")),
-        Err(Error::Open { .. })
-    ));
+    assert!(matches!(Capture::open(folder.0.join("none")), Err(Error::Open { .. })));
     assert!(matches!(Capture::open(&folder.0), Err(Error::Open { .. })));
-    assert!(matches!(
-        Capture::open_set(Vec::<PathBuf>::new()),
-        Err(Error::NoInput { .. })
-    ));
+    assert!(matches!(Capture::open_set(Vec::<PathBuf>::new()), Err(Error::NoInput { .. })));
     std::fs::write(folder.0.join("text"), "no capture at all, but a text").unwrap();
     let error = Capture::open(folder.0.join("text")).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("not a capture: it begins with \"no c\""),
-        "{error}"
-    );
+    assert!(error.to_string().contains("not a capture: it begins with \"no c\""), "{error}");
 }

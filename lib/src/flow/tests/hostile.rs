@@ -21,16 +21,8 @@ fn odd() -> impl Strategy<Value = Odd> {
     let number = || prop_oneof![4 => 0..40_u32, 2 => u32::MAX - 20..=u32::MAX, 1 => any::<u32>()];
     let cut = prop_oneof![6 => Just(0), 1 => 1..20_u32, 1 => any::<u32>().prop_map(|cut| cut >> 8)];
     let ends = (0..ENDS.len(), 0..ENDS.len());
-    (
-        ends,
-        any::<u8>(),
-        number(),
-        number(),
-        0..30_usize,
-        cut,
-        any::<bool>(),
-    )
-        .prop_map(|((from, to), flags, seq, ack, length, cut, is_copy)| Odd {
+    (ends, any::<u8>(), number(), number(), 0..30_usize, cut, any::<bool>()).prop_map(
+        |((from, to), flags, seq, ack, length, cut, is_copy)| Odd {
             from,
             to,
             flags,
@@ -39,7 +31,8 @@ fn odd() -> impl Strategy<Value = Odd> {
             length,
             cut,
             is_copy,
-        })
+        },
+    )
 }
 
 const ENDS: [&str; 3] = [CLIENT, SERVER, "[2001:db8::1]:40000"];

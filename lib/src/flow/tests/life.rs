@@ -47,11 +47,7 @@ fn the_originator_is_who_sent_the_syn_even_if_it_comes_late() {
     }
     let mut wire = Wire::new();
     wire.down(ACK, 501, 101, "x");
-    assert_eq!(
-        wire.only().orig,
-        endpoint(SERVER),
-        "nothing better is known in mid-stream"
-    );
+    assert_eq!(wire.only().orig, endpoint(SERVER), "nothing better is known in mid-stream");
 }
 
 #[test]
@@ -123,10 +119,7 @@ fn syns_are_counted_with_their_last_copy() {
     let mut wire = Wire::new();
     (0..3).for_each(|_| wire.up(SYN, 100, 0, ""));
     let row = wire.only();
-    assert_eq!(
-        (row.syn_count, row.last_syn.map(|at| at.frame.number())),
-        (3, Some(3))
-    );
+    assert_eq!((row.syn_count, row.last_syn.map(|at| at.frame.number())), (3, Some(3)));
     assert_eq!(row.syn.map(|syn| syn.at.frame.number()), Some(1));
 }
 
@@ -159,10 +152,7 @@ fn probes_are_neither_data_nor_retransmissions() {
     wire.down(ACK, 500, 104, "");
     let row = wire.only();
     let (up, down) = (row.side(Dir::Orig), row.side(Dir::Resp));
-    assert_eq!(
-        (up.keepalives, up.retransmitted, up.conflicting, up.bytes),
-        (2, 0, 0, 3)
-    );
+    assert_eq!((up.keepalives, up.retransmitted, up.conflicting, up.bytes), (2, 0, 0, 3));
     assert_eq!(down.keepalives, 1, "before any data");
 }
 
@@ -181,10 +171,7 @@ fn a_closed_window_is_counted_once_and_its_probes_are_no_keepalives() {
     wire.down(ACK, 501, 104, "");
     let row = wire.only();
     assert_eq!(row.side(Dir::Resp).zero_windows, 2);
-    assert_eq!(
-        (row.side(Dir::Orig).keepalives, row.side(Dir::Orig).retransmitted),
-        (0, 0)
-    );
+    assert_eq!((row.side(Dir::Orig).keepalives, row.side(Dir::Orig).retransmitted), (0, 0));
 }
 
 #[test]
@@ -202,10 +189,7 @@ fn second_copies_of_packets_change_nothing_but_their_count() {
     let row = wire.only();
     assert_eq!((row.duplicates, row.syn_count), (2, 1));
     let side = row.side(Dir::Orig);
-    assert_eq!(
-        (side.packets, side.retransmitted, side.ttl_range),
-        (4, 0, (64, 64))
-    );
+    assert_eq!((side.packets, side.retransmitted, side.ttl_range), (4, 0, (64, 64)));
 }
 
 #[test]
@@ -216,11 +200,7 @@ fn a_forged_copy_is_no_second_copy() {
     wire.copy((CLIENT, SERVER), ACK, 101, 501, "aXc", 0);
     let row = wire.only();
     assert_eq!(
-        (
-            row.duplicates,
-            row.side(Dir::Orig).conflicting,
-            row.side(Dir::Orig).retransmitted
-        ),
+        (row.duplicates, row.side(Dir::Orig).conflicting, row.side(Dir::Orig).retransmitted),
         (0, 1, 1)
     );
 }
@@ -240,13 +220,7 @@ fn a_new_connection_ends_the_old_one_first() {
 #[test]
 fn the_flow_idle_longest_makes_room() {
     let mut wire = Wire::with(Limits { flows: 2, ..LIMITS });
-    let clients = [
-        "10.0.0.1:1",
-        "10.0.0.1:2",
-        "10.0.0.1:3",
-        "10.0.0.1:4",
-        "10.0.0.1:5",
-    ];
+    let clients = ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.1:4", "10.0.0.1:5"];
     let syn = |wire: &mut Wire, client| wire.send((client, SERVER), SYN, 100, 0, "", 0);
     syn(&mut wire, clients[0]);
     syn(&mut wire, clients[1]);
@@ -255,18 +229,10 @@ fn the_flow_idle_longest_makes_room() {
     syn(&mut wire, clients[0]);
     let (rows, _, overflows) = wire.finish();
     assert_eq!(
-        rows.iter()
-            .map(|row| (row.id.0, row.syn_count))
-            .collect::<Vec<_>>(),
+        rows.iter().map(|row| (row.id.0, row.syn_count)).collect::<Vec<_>>(),
         [(1, 3), (2, 1), (4, 1)]
     );
-    assert_eq!(
-        overflows,
-        Overflows {
-            flows: 1,
-            ..Overflows::default()
-        }
-    );
+    assert_eq!(overflows, Overflows { flows: 1, ..Overflows::default() });
 
     let mut flood = Wire::with(Limits { flows: 2, ..LIMITS });
     clients.iter().for_each(|client| syn(&mut flood, client));
@@ -280,17 +246,9 @@ fn an_icmp_error_is_noted_on_the_connection_it_quotes() {
     let mut wire = Wire::new();
     wire.up(SYN, 100, 0, "");
     let from = "10.0.0.254".parse().unwrap();
-    let error = |code| Unreachable {
-        at: Moment::default(),
-        from,
-        v6: false,
-        code,
-    };
-    wire.flows
-        .icmp_error(endpoint(CLIENT), endpoint(SERVER), error(13));
-    wire.flows
-        .icmp_error(endpoint(SERVER), endpoint(CLIENT), error(1));
-    wire.flows
-        .icmp_error(endpoint("10.9.9.9:1"), endpoint(SERVER), error(1));
+    let error = |code| Unreachable { at: Moment::default(), from, v6: false, code };
+    wire.flows.icmp_error(endpoint(CLIENT), endpoint(SERVER), error(13));
+    wire.flows.icmp_error(endpoint(SERVER), endpoint(CLIENT), error(1));
+    wire.flows.icmp_error(endpoint("10.9.9.9:1"), endpoint(SERVER), error(1));
     assert_eq!(wire.only().unreachable.map(|error| error.code), Some(13));
 }

@@ -9,11 +9,8 @@ use crate::packet::{Ip, Packet, Tcp, Transport};
 
 const CLIENT: &str = "10.0.0.1:40000";
 const SERVER: &str = "10.0.0.2:7080";
-const LIMITS: Limits = Limits {
-    flows: 100,
-    out_of_order_per_direction: 1 << 16,
-    out_of_order_total: 1 << 16,
-};
+const LIMITS: Limits =
+    Limits { flows: 100, out_of_order_per_direction: 1 << 16, out_of_order_total: 1 << 16 };
 
 const SYN: u8 = Tcp::SYN;
 const SYN_ACK: u8 = Tcp::SYN | Tcp::ACK;
@@ -46,11 +43,7 @@ impl Receiver for Log {
     fn data(&mut self, _: &FlowRef, seen: &mut usize, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
         self.tell(dir, String::from_utf8_lossy(bytes).into_owned(), at);
         *seen += bytes.len();
-        if *seen < self.patience {
-            Interest::GoOn
-        } else {
-            Interest::Refused
-        }
+        if *seen < self.patience { Interest::GoOn } else { Interest::Refused }
     }
 
     fn gap(&mut self, _: &FlowRef, _: &mut usize, dir: Dir, length: u64, at: Moment) -> Interest {
@@ -63,8 +56,7 @@ impl Receiver for Log {
     }
 
     fn end(&mut self, flow: &FlowRef, _: usize, close: Close, at: Moment) {
-        self.calls
-            .push(format!("end {} {close:?} @{}", flow.id.0, at.frame.number()));
+        self.calls.push(format!("end {} {close:?} @{}", flow.id.0, at.frame.number()));
     }
 }
 
@@ -87,11 +79,7 @@ impl Wire {
     fn with(limits: Limits) -> Self {
         Wire {
             flows: Flows::new(limits, false),
-            log: Log {
-                interested: true,
-                patience: usize::MAX,
-                calls: Vec::new(),
-            },
+            log: Log { interested: true, patience: usize::MAX, calls: Vec::new() },
             frames: 0,
             nanos: 0,
             ip_id: 0,
@@ -135,23 +123,9 @@ impl Wire {
             payload: payload.as_bytes(),
             payload_len: payload.len() as u32 + cut,
         };
-        let ip = Ip {
-            src: src.ip,
-            dst: dst.ip,
-            ttl: self.ttl,
-            id: self.ip_id,
-            df: true,
-        };
-        let packet = Packet {
-            macs: None,
-            tunnel: None,
-            ip: Some(ip),
-            transport: Transport::Tcp(tcp),
-        };
-        let at = Moment {
-            frame: FrameId::new(0, self.frames),
-            time: Timestamp::from_nanos(self.nanos),
-        };
+        let ip = Ip { src: src.ip, dst: dst.ip, ttl: self.ttl, id: self.ip_id, df: true };
+        let packet = Packet { macs: None, tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) };
+        let at = Moment { frame: FrameId::new(0, self.frames), time: Timestamp::from_nanos(self.nanos) };
         self.flows.packet(self.frames, at, &packet, &mut self.log);
     }
 
@@ -169,8 +143,5 @@ impl Wire {
 
 fn endpoint(text: &str) -> Endpoint {
     let addr: std::net::SocketAddr = text.parse().unwrap();
-    Endpoint {
-        ip: addr.ip(),
-        port: addr.port(),
-    }
+    Endpoint { ip: addr.ip(), port: addr.port() }
 }

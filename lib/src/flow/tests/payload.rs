@@ -33,15 +33,7 @@ fn half_closed_connections_go_on() {
     wire.up(FIN, 101, 501, "");
     wire.down(ACK, 501, 102, "still here");
     let (_, calls, _) = wire.finish();
-    assert_eq!(
-        calls,
-        [
-            "open 1 10.0.0.1:40000",
-            "Resp still here @5",
-            "Orig fin @4",
-            "end 1 Fin @4"
-        ]
-    );
+    assert_eq!(calls, ["open 1 10.0.0.1:40000", "Resp still here @5", "Orig fin @4", "end 1 Fin @4"]);
 }
 
 #[test]
@@ -52,10 +44,7 @@ fn a_hole_is_a_gap_only_at_the_end_and_what_was_acknowledged_is_missing() {
     wire.down(ACK, 501, 216, "");
     assert_eq!(wire.log.calls.len(), 1);
     let (rows, calls, _) = wire.finish();
-    assert_eq!(
-        calls[1..4],
-        ["Orig gap 10 @4", "Orig after @4", "Orig gap 100 @4"]
-    );
+    assert_eq!(calls[1..4], ["Orig gap 10 @4", "Orig after @4", "Orig gap 100 @4"]);
     let side = rows[0].side(Dir::Orig);
     assert_eq!((side.bytes, side.missing, side.acked_unseen), (5, 110, true));
 }
@@ -71,10 +60,7 @@ fn the_number_of_a_fin_is_no_missing_byte() {
     uncaptured.up(ACK, 101, 501, "all");
     uncaptured.down(ACK, 501, 105, "");
     for row in [wire.only(), uncaptured.only()] {
-        assert_eq!(
-            (row.side(Dir::Orig).missing, row.side(Dir::Orig).acked_unseen),
-            (0, false)
-        );
+        assert_eq!((row.side(Dir::Orig).missing, row.side(Dir::Orig).acked_unseen), (0, false));
     }
 }
 
@@ -113,10 +99,7 @@ fn what_the_snapshot_length_cut_is_a_gap_as_soon_as_something_follows() {
     wire.send((CLIENT, SERVER), FIN, 115, 501, "", 5);
     let row = wire.only();
     let side = row.side(Dir::Orig);
-    assert_eq!(
-        (side.bytes, side.missing, side.cut, side.retransmitted),
-        (7, 12, 12, 0)
-    );
+    assert_eq!((side.bytes, side.missing, side.cut, side.retransmitted), (7, 12, 12, 0));
     assert!(!side.acked_unseen);
 }
 
@@ -157,10 +140,7 @@ fn a_refused_connection_is_still_counted_exactly() {
     let (rows, calls, _) = wire.finish();
     assert_eq!(calls, ["open 1 10.0.0.1:40000", "Orig abc @5"]);
     let side = rows[0].side(Dir::Orig);
-    assert_eq!(
-        (side.bytes, side.missing, side.out_of_order, side.retransmitted),
-        (9, 3, 1, 1)
-    );
+    assert_eq!((side.bytes, side.missing, side.out_of_order, side.retransmitted), (9, 3, 1, 1));
 }
 
 #[test]
@@ -199,9 +179,6 @@ fn digests_are_of_all_bytes_or_absent() {
     wire.down(ACK, 511, 107, "after a hole");
     let row = wire.only();
     use sha2::Digest;
-    assert_eq!(
-        row.side(Dir::Orig).sha256,
-        Some(sha2::Sha256::digest(b"abcdef").into())
-    );
+    assert_eq!(row.side(Dir::Orig).sha256, Some(sha2::Sha256::digest(b"abcdef").into()));
     assert_eq!(row.side(Dir::Resp).sha256, None);
 }

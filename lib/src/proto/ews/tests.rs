@@ -54,12 +54,7 @@ fn fault(text: impl AsRef<[u8]>) -> Option<Malformed> {
 
 #[test]
 fn a_notification_with_events() {
-    let events = [
-        STATUS,
-        &mail("w2", "2014-06-29T15:10:55Z", "i"),
-        "<t:FutureEvent/>",
-    ]
-    .concat();
+    let events = [STATUS, &mail("w2", "2014-06-29T15:10:55Z", "i"), "<t:FutureEvent/>"].concat();
     let said = notification(&send(&message(&events)));
     assert_eq!(said.response_class.as_deref(), Some("Success"));
     assert_eq!(said.response_code.as_deref(), Some("NoError"));
@@ -83,10 +78,7 @@ fn prefixes_do_not_matter_but_namespaces_do() {
     }
     assert_eq!(notification(&renamed), wanted);
     assert_eq!(notification(&text.replace(SOAP_11, SOAP_12)), wanted);
-    let default = text
-        .replace("<m:", "<")
-        .replace("</m:", "</")
-        .replace("xmlns:m=", "xmlns=");
+    let default = text.replace("<m:", "<").replace("</m:", "</").replace("xmlns:m=", "xmlns=");
     assert_eq!(notification(&default), wanted);
     assert_eq!(sound(&text.replace(MESSAGES, "urn:other")), None);
     assert_eq!(fault(text.replace(SOAP_11, "urn:other")), Some(Malformed::Soap));
@@ -133,14 +125,8 @@ fn answers() {
         )))
     };
     assert_eq!(answer("OK"), Some(Ews::Result(NotificationResult::Ok)));
-    assert_eq!(
-        answer(" Unsubscribe\n"),
-        Some(Ews::Result(NotificationResult::Unsubscribe))
-    );
-    assert_eq!(
-        answer("Maybe"),
-        Some(Ews::Result(NotificationResult::Other("Maybe".into())))
-    );
+    assert_eq!(answer(" Unsubscribe\n"), Some(Ews::Result(NotificationResult::Unsubscribe)));
+    assert_eq!(answer("Maybe"), Some(Ews::Result(NotificationResult::Other("Maybe".into()))));
     let empty = soap("<m:SendNotificationResult/>");
     assert_eq!(fault(empty), Some(Malformed::Soap));
 }
@@ -167,16 +153,9 @@ fn encodings() {
         be,
     ] {
         let reading = read(&bytes, true);
-        assert_eq!(
-            (reading.ews, reading.malformed),
-            (wanted.clone(), None),
-            "{:?}",
-            &bytes[..8]
-        );
+        assert_eq!((reading.ews, reading.malformed), (wanted.clone(), None), "{:?}", &bytes[..8]);
     }
-    let latin = text
-        .replace("?>", " encoding='iso-8859-1'?>")
-        .replace(">id<", ">\u{fffd}<");
+    let latin = text.replace("?>", " encoding='iso-8859-1'?>").replace(">id<", ">\u{fffd}<");
     let bytes: Vec<u8> = latin.as_bytes().to_vec();
     let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).unwrap();
     let bytes = [&bytes[..at], b"\xe9", &bytes[at + 3..]].concat();
@@ -208,33 +187,22 @@ fn broken_messages_are_said_and_cut_ones_are_not() {
     }
     assert_eq!(fault(send("")), Some(Malformed::Soap));
     assert_eq!(fault(soap("")), Some(Malformed::Soap));
-    assert_eq!(
-        fault(text.replace("</m:Notification>", "</m:Nothing>")),
-        Some(Malformed::Xml)
-    );
+    assert_eq!(fault(text.replace("</m:Notification>", "</m:Nothing>")), Some(Malformed::Xml));
 }
 
 #[test]
 fn hostile_documents_cost_no_more_than_their_length() {
     let deep = "<a>".repeat(100_000);
-    assert_eq!(
-        fault(soap(&format!("<m:SendNotification>{deep}"))),
-        Some(Malformed::Xml)
-    );
+    assert_eq!(fault(soap(&format!("<m:SendNotification>{deep}"))), Some(Malformed::Xml));
     let bomb = format!(
         "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\">]>{}",
         send(&message(STATUS).replace(">id<", ">&b;<"))
     );
-    assert_eq!(
-        fault(bomb.replace("<?xml version=\"1.0\"?>", "")),
-        Some(Malformed::Xml)
-    );
+    assert_eq!(fault(bomb.replace("<?xml version=\"1.0\"?>", "")), Some(Malformed::Xml));
     let many = send(&message(&STATUS.repeat(5000)));
     let said = notification(&many);
     assert_eq!((said.events.len(), said.event_count), (EVENTS, 5000));
     let attributes: String = (0..20_000).map(|n| format!(" a{n}='{n}'")).collect();
-    let wide = send(&message(&format!(
-        "<t:NewMailEvent><t:ItemId{attributes}/></t:NewMailEvent>"
-    )));
+    let wide = send(&message(&format!("<t:NewMailEvent><t:ItemId{attributes}/></t:NewMailEvent>")));
     assert_eq!(notification(&wide).event_count, 1);
 }

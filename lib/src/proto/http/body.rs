@@ -286,10 +286,7 @@ fn count_line(seen: u32, bytes: &[u8]) -> Option<u32> {
 }
 
 fn prefix(bytes: &[u8], length: u64) -> &[u8] {
-    usize::try_from(length)
-        .ok()
-        .and_then(|length| bytes.get(..length))
-        .unwrap_or(bytes)
+    usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or(bytes)
 }
 
 #[cfg(test)]
@@ -304,14 +301,11 @@ mod tests {
 
     /// Feeds byte by byte; says where the body ended.
     fn drip(body: &mut Body, bytes: &[u8]) -> Option<usize> {
-        bytes
-            .iter()
-            .enumerate()
-            .find_map(|(at, byte)| match body.feed(&[*byte]) {
-                Fed::All => None,
-                Fed::End(used) => Some(at + used),
-                Fed::Broken(_) => panic!("broken at {at}"),
-            })
+        bytes.iter().enumerate().find_map(|(at, byte)| match body.feed(&[*byte]) {
+            Fed::All => None,
+            Fed::End(used) => Some(at + used),
+            Fed::Broken(_) => panic!("broken at {at}"),
+        })
     }
 
     #[test]
@@ -333,13 +327,7 @@ mod tests {
 
     #[test]
     fn broken_chunks_are_said() {
-        for broken in [
-            &b"zz\r\n"[..],
-            b"\r\n",
-            b"2\r\nabc\r\n",
-            b"11111111111111111\r\n",
-            b"1x\r\n",
-        ] {
+        for broken in [&b"zz\r\n"[..], b"\r\n", b"2\r\nabc\r\n", b"11111111111111111\r\n", b"1x\r\n"] {
             assert!(matches!(body(Framing::Chunked).feed(broken), Fed::Broken(_)));
         }
         let mut endless = body(Framing::Chunked);
@@ -353,10 +341,7 @@ mod tests {
         assert_eq!(length.feed(b"abc"), Fed::All);
         assert_eq!(length.skip(5), Skipped::Inside);
         assert_eq!(length.feed(b"ijk"), Fed::End(2));
-        assert_eq!(
-            (length.kept(), length.length(), length.has_hole()),
-            (&b"abc"[..], 10, true)
-        );
+        assert_eq!((length.kept(), length.length(), length.has_hole()), (&b"abc"[..], 10, true));
 
         let mut chunked = body(Framing::Chunked);
         assert_eq!(chunked.feed(b"4\r\n"), Fed::All);

@@ -60,12 +60,7 @@ impl Exchange {
 
 impl Exchanges {
     pub(super) fn new(client: Dir) -> Self {
-        Exchanges {
-            client,
-            open: VecDeque::new(),
-            orphans: VecDeque::new(),
-            next: 0,
-        }
+        Exchanges { client, open: VecDeque::new(), orphans: VecDeque::new(), next: 0 }
     }
 
     /// The direction in which requests go.
@@ -111,11 +106,7 @@ impl Exchanges {
             .open
             .iter_mut()
             .filter(|exchange| matches!(exchange.reply, Part::Awaited) && exchange.first <= first);
-        let exchange = if replies_lost {
-            open.next_back()
-        } else {
-            open.next()
-        }?;
+        let exchange = if replies_lost { open.next_back() } else { open.next() }?;
         exchange.reply = Part::Begun;
         Some(exchange)
     }
@@ -152,10 +143,7 @@ impl Exchanges {
     /// Emits the exchange there if both halves are over.
     fn settle(&mut self, index: usize, out: &mut Vec<Event>) {
         let over = |exchange: &Exchange| {
-            matches!(
-                (&exchange.request, &exchange.reply),
-                (Part::Done(_), Part::Done(_))
-            )
+            matches!((&exchange.request, &exchange.reply), (Part::Done(_), Part::Done(_)))
         };
         if self.open.get(index).is_some_and(over)
             && let Some(exchange) = self.open.remove(index)
@@ -185,11 +173,7 @@ impl Exchanges {
     }
 
     fn push(&self, request: Option<Request>, reply: Option<Reply>, out: &mut Vec<Event>) {
-        out.push(Event::Http(Box::new(Transaction {
-            client: self.client,
-            request,
-            reply,
-        })));
+        out.push(Event::Http(Box::new(Transaction { client: self.client, request, reply })));
     }
 }
 

@@ -126,9 +126,7 @@ impl<'h> Fields<'h> {
 
     /// The value of the first field of that name.
     pub(super) fn value(self, name: &str) -> Option<&'h [u8]> {
-        self.iter()
-            .find(|field| field.0.eq_ignore_ascii_case(name))
-            .map(|field| field.1)
+        self.iter().find(|field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1)
     }
 
     /// The same as text.
@@ -204,11 +202,7 @@ fn parse_reply<'r: 'h, 'h>(
     if !status.ok()?.is_complete() {
         return None;
     }
-    Some(ReplyHead {
-        status: parsed.code?,
-        fields: Fields(parsed.headers),
-        is_sound: true,
-    })
+    Some(ReplyHead { status: parsed.code?, fields: Fields(parsed.headers), is_sound: true })
 }
 
 /// A copy in which folded lines are joined by a space: httparse reads them in replies only.
@@ -261,12 +255,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_head_is_found_from_any_place() {
-        for head in [
-            "A\r\nB: c\r\n\r\n",
-            "A\nB: c\n\n",
-            "A\r\nB: c\r\n\n",
-            "A\nB: c\n\r\n",
-        ] {
+        for head in ["A\r\nB: c\r\n\r\n", "A\nB: c\n\n", "A\r\nB: c\r\n\n", "A\nB: c\n\r\n"] {
             let bytes = [head.as_bytes(), b"body\n\n"].concat();
             for from in 0..head.len() {
                 assert_eq!(length(&bytes, from), Some(head.len()), "{head:?} {from}");
@@ -281,24 +270,9 @@ mod tests {
     fn lengths_agree_or_conflict() {
         assert_eq!(announced(""), Announced::Nothing);
         assert_eq!(announced("Content-Length: 5\r\n"), Announced::Length(5));
-        assert_eq!(
-            announced("Content-Length: 5, 5\r\ncontent-length:5\r\n"),
-            Announced::Length(5)
-        );
-        for bad in [
-            "5\r\nContent-Length: 6",
-            "-1",
-            "+1",
-            "5 6",
-            "0x5",
-            "18446744073709551616",
-            "",
-        ] {
-            assert_eq!(
-                announced(&format!("Content-Length: {bad}\r\n")),
-                Announced::Conflict,
-                "{bad}"
-            );
+        assert_eq!(announced("Content-Length: 5, 5\r\ncontent-length:5\r\n"), Announced::Length(5));
+        for bad in ["5\r\nContent-Length: 6", "-1", "+1", "5 6", "0x5", "18446744073709551616", ""] {
+            assert_eq!(announced(&format!("Content-Length: {bad}\r\n")), Announced::Conflict, "{bad}");
         }
         assert_eq!(
             announced("Content-Length: 5\r\nTransfer-Encoding: gzip, Chunked\r\n"),
@@ -312,10 +286,7 @@ mod tests {
     fn folded_fields_are_sound() {
         let head = b"POST / HTTP/1.1\r\nX: a\r\n\t b\r\nHost: c\r\n\r\n";
         let read = |head: RequestHead| (head.is_sound, head.fields.text("x"), head.fields.text("host"));
-        assert_eq!(
-            request(head, read),
-            Some((true, Some("a b".into()), Some("c".into())))
-        );
+        assert_eq!(request(head, read), Some((true, Some("a b".into()), Some("c".into()))));
         let head = b"HTTP/1.1 200 OK\r\nX: a\r\n\t b\r\n\r\n";
         let read = |head: ReplyHead| (head.is_sound, head.fields.text("x"));
         assert_eq!(reply(head, read), Some((true, Some("a b".into()))));
@@ -325,15 +296,9 @@ mod tests {
     fn many_fields_are_read_and_too_many_refused() {
         for (count, reads) in [(64, true), (65, true), (256, true), (257, false)] {
             let head = format!("POST / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
-            assert_eq!(
-                request(head.as_bytes(), |head| head.fields.iter().count()),
-                reads.then_some(count)
-            );
+            assert_eq!(request(head.as_bytes(), |head| head.fields.iter().count()), reads.then_some(count));
             let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(count));
-            assert_eq!(
-                reply(head.as_bytes(), |head| head.fields.iter().count()),
-                reads.then_some(count)
-            );
+            assert_eq!(reply(head.as_bytes(), |head| head.fields.iter().count()), reads.then_some(count));
         }
     }
 
@@ -341,10 +306,7 @@ mod tests {
     fn what_breaks_the_grammar_is_read_but_not_sound() {
         let head = b"POST /a b HTTP/1.1\r\nbad name: x\r\nHost: c\r\n\r\n";
         let read = |head: RequestHead| (head.is_sound, head.target.to_owned(), head.fields.text("host"));
-        assert_eq!(
-            request(head, read),
-            Some((false, "/a%20b".to_owned(), Some("c".into())))
-        );
+        assert_eq!(request(head, read), Some((false, "/a%20b".to_owned(), Some("c".into()))));
         assert!(request(b"\r\n\r\n", |_| ()).is_none());
     }
 

@@ -157,10 +157,7 @@ impl Lane {
 
     fn between(&mut self, bytes: &[u8], at: Moment) -> usize {
         // Empty lines before a message are passed over (RFC 9112, 2.2).
-        let empty = bytes
-            .iter()
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
+        let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         if empty < bytes.len() {
             self.phase = Phase::Head { begun: false };
             self.first = at;

@@ -21,9 +21,7 @@ pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
             None => is_whole,
         }
         || memchr::memmem::find(target, b"NotificationService").is_some()
-        || target
-            .windows(b"/ews/".len())
-            .any(|part| part.eq_ignore_ascii_case(b"/ews/"))
+        || target.windows(b"/ews/".len()).any(|part| part.eq_ignore_ascii_case(b"/ews/"))
 }
 
 /// Whether the body of a request of interest is read.
@@ -106,21 +104,13 @@ pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Body, Option<Ews>
 }
 
 fn soundness(is_sound: bool) -> State {
-    if is_sound {
-        State::Complete
-    } else {
-        State::Malformed(Malformed::Head)
-    }
+    if is_sound { State::Complete } else { State::Malformed(Malformed::Head) }
 }
 
 /// `text/xml`, `application/xml`, `application/soap+xml` and their like.
 fn is_xml(content_type: &[u8]) -> bool {
-    let kind = content_type
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or_default();
-    kind.windows(b"xml".len())
-        .any(|part| part.eq_ignore_ascii_case(b"xml"))
+    let kind = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
+    kind.windows(b"xml".len()).any(|part| part.eq_ignore_ascii_case(b"xml"))
 }
 
 /// Whether the body is compressed or otherwise not what its type says (RFC 9110, 8.4).

@@ -48,10 +48,7 @@ pub(super) fn headers(fields: Fields<'_>) -> Vec<Header> {
                 scheme(value)
             } else {
                 let value = text(value);
-                value
-                    .get(..value.floor_char_boundary(VALUE))
-                    .unwrap_or(&value)
-                    .into()
+                value.get(..value.floor_char_boundary(VALUE)).unwrap_or(&value).into()
             },
         })
         .collect()
@@ -74,10 +71,7 @@ fn scheme(credentials: &[u8]) -> Box<str> {
         return Box::default();
     }
     let value = text(scheme);
-    value
-        .get(..value.floor_char_boundary(VALUE))
-        .unwrap_or(&value)
-        .into()
+    value.get(..value.floor_char_boundary(VALUE)).unwrap_or(&value).into()
 }
 
 #[cfg(test)]
@@ -98,10 +92,7 @@ mod tests {
     fn names_are_kept_as_sent_and_matched_in_any_case() {
         let found = of("Host: a\r\nVIA: 1.1 squid\r\nx-forwarded-For: 10.0.0.1\r\nConnection: close");
         let wanted = [("VIA", "1.1 squid"), ("x-forwarded-For", "10.0.0.1")];
-        assert_eq!(
-            found,
-            wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
+        assert_eq!(found, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]

@@ -72,15 +72,9 @@ struct Wire {
 
 impl Wire {
     fn new() -> Self {
-        let end = |port| Endpoint {
-            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port,
-        };
+        let end = |port| Endpoint { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port };
         Wire {
-            session: Session::new(Ends {
-                orig: end(50_000),
-                resp: end(7080),
-            }),
+            session: Session::new(Ends { orig: end(50_000), resp: end(7080) }),
             out: Vec::new(),
             frame: 0,
             wanted: true,
@@ -129,10 +123,7 @@ impl Wire {
 }
 
 fn moment(frame: u64) -> Moment {
-    Moment {
-        frame: FrameId::new(0, frame),
-        time: Timestamp::new(frame as i64, 0),
-    }
+    Moment { frame: FrameId::new(0, frame), time: Timestamp::new(frame as i64, 0) }
 }
 
 /// Everything but the frames.
@@ -170,36 +161,16 @@ fn answers(transactions: &[Transaction]) -> Vec<Option<(u16, bool)>> {
 fn a_keep_alive_and_its_reply() {
     let request = notify();
     let (head, body) = request.split_at(request.find("<?xml").unwrap());
-    let seen = Wire::new()
-        .client(head)
-        .client(body)
-        .server(jetty())
-        .fin(Dir::Resp)
-        .end(Close::Fin);
-    let [transaction] = &seen[..] else {
-        panic!("{seen:#?}")
-    };
-    let (request, reply) = (
-        transaction.request.as_ref().unwrap(),
-        transaction.reply.as_ref().unwrap(),
-    );
+    let seen = Wire::new().client(head).client(body).server(jetty()).fin(Dir::Resp).end(Close::Fin);
+    let [transaction] = &seen[..] else { panic!("{seen:#?}") };
+    let (request, reply) = (transaction.request.as_ref().unwrap(), transaction.reply.as_ref().unwrap());
     assert_eq!(transaction.client, Dir::Orig);
     assert_eq!((request.first, request.last), (moment(1), moment(2)));
-    assert_eq!(
-        (reply.first, reply.last),
-        (moment(3), moment(4)),
-        "the FIN completes the reply"
-    );
-    assert_eq!(
-        (&request.state, &reply.state),
-        (&State::Complete, &State::Complete)
-    );
+    assert_eq!((reply.first, reply.last), (moment(3), moment(4)), "the FIN completes the reply");
+    assert_eq!((&request.state, &reply.state), (&State::Complete, &State::Complete));
     assert_eq!(request.soap_action.as_deref(), Some(ACTION));
     assert_eq!(request.host.as_deref(), Some("10.0.0.2:7080"));
-    assert_eq!(
-        &*request.header_names,
-        "Content-Type,Accept,SOAPAction,Host,Content-Length,Connection"
-    );
+    assert_eq!(&*request.header_names, "Content-Type,Accept,SOAPAction,Host,Content-Length,Connection");
     assert_eq!(request.body.length, notification().len() as u64);
     let notification = said(transaction);
     assert_eq!(notification.subscription_id.as_deref(), Some(ID));
@@ -211,30 +182,16 @@ fn a_keep_alive_and_its_reply() {
 #[test]
 fn segments_do_not_matter() {
     let (request, reply) = (notify(), jetty());
-    let whole = Wire::new()
-        .client(&request)
-        .server(&reply)
-        .fin(Dir::Resp)
-        .end(Close::Fin);
+    let whole = Wire::new().client(&request).server(&reply).fin(Dir::Resp).end(Close::Fin);
     let wanted = facts(&whole);
     for cut in 1..request.len() {
         let (a, b) = request.split_at(cut);
-        let seen = Wire::new()
-            .client(a)
-            .client(b)
-            .server(&reply)
-            .fin(Dir::Resp)
-            .end(Close::Fin);
+        let seen = Wire::new().client(a).client(b).server(&reply).fin(Dir::Resp).end(Close::Fin);
         assert_eq!(facts(&seen), wanted, "request cut at {cut}");
     }
     for cut in 1..reply.len() {
         let (a, b) = reply.split_at(cut);
-        let seen = Wire::new()
-            .client(&request)
-            .server(a)
-            .server(b)
-            .fin(Dir::Resp)
-            .end(Close::Fin);
+        let seen = Wire::new().client(&request).server(a).server(b).fin(Dir::Resp).end(Close::Fin);
         assert_eq!(facts(&seen), wanted, "reply cut at {cut}");
     }
     let mut wire = Wire::new();
@@ -247,20 +204,13 @@ fn segments_do_not_matter() {
     let seen = wire.fin(Dir::Resp).end(Close::Fin);
     assert_eq!(facts(&seen), wanted, "byte by byte");
     let request_of = seen[0].request.as_ref().unwrap();
-    assert_eq!(
-        (request_of.first, request_of.last),
-        (moment(1), moment(request.len() as u64))
-    );
+    assert_eq!((request_of.first, request_of.last), (moment(1), moment(request.len() as u64)));
 }
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let body = "<a/>";
-    let chunked = format!(
-        "{:x};x=y\r\n{}\r\n0\r\nTrailer: 1\r\n\r\n",
-        notification().len(),
-        notification()
-    );
+    let chunked = format!("{:x};x=y\r\n{}\r\n0\r\nTrailer: 1\r\n\r\n", notification().len(), notification());
     let requests = [
         "GET /other HTTP/1.1\r\nHost: a\r\n\r\n\r\n".to_owned(),
         notify(),
@@ -278,18 +228,12 @@ fn pipelined_requests_are_answered_in_order() {
     ]
     .concat();
     let seen = Wire::new().client(&requests).server(&replies).end(Close::Open);
-    assert_eq!(
-        answers(&seen),
-        [Some((500, false)), Some((200, true)), Some((204, false))]
-    );
+    assert_eq!(answers(&seen), [Some((500, false)), Some((200, true)), Some((204, false))]);
     let chunked = seen[1].request.as_ref().unwrap();
     assert!(chunked.body.chunked);
     assert_eq!(chunked.body.digest, seen[0].request.as_ref().unwrap().body.digest);
     assert_eq!(said(&seen[0]), said(&seen[1]));
-    assert_eq!(
-        seen[2].request.as_ref().unwrap().state,
-        State::Malformed(Malformed::Soap)
-    );
+    assert_eq!(seen[2].request.as_ref().unwrap().state, State::Malformed(Malformed::Soap));
 }
 
 #[test]
@@ -310,11 +254,8 @@ fn expect_continue_waits_for_the_final_reply() {
 fn an_early_reply_answers_the_request_that_is_still_arriving() {
     let request = notify();
     let (a, b) = request.split_at(request.len() - 9);
-    let seen = Wire::new()
-        .client(a)
-        .server(jetty_with_length("413 Too Large", ""))
-        .client(b)
-        .end(Close::Open);
+    let seen =
+        Wire::new().client(a).server(jetty_with_length("413 Too Large", "")).client(b).end(Close::Open);
     assert_eq!(answers(&seen), [Some((413, false))]);
     assert_eq!(seen[0].request.as_ref().unwrap().state, State::Complete);
 }
@@ -322,21 +263,13 @@ fn an_early_reply_answers_the_request_that_is_still_arriving() {
 #[test]
 fn a_reply_delivered_before_its_request_is_paired() {
     // The second request waits for a lost segment until the flow ends, but was sent before its reply.
-    let mut wire = Wire::new()
-        .client(notify())
-        .server(jetty_with_length("200 OK", RESULT));
+    let mut wire = Wire::new().client(notify()).server(jetty_with_length("200 OK", RESULT));
     let sent = wire.at();
-    wire = wire
-        .server(jetty_with_length("503 Busy", ""))
-        .server(jetty_with_length("200 OK", RESULT));
+    wire = wire.server(jetty_with_length("503 Busy", "")).server(jetty_with_length("200 OK", RESULT));
     wire.session.gap(Dir::Orig, 10, sent, &mut wire.out);
-    wire.session
-        .data(Dir::Orig, notify().as_bytes(), sent, &mut wire.out);
+    wire.session.data(Dir::Orig, notify().as_bytes(), sent, &mut wire.out);
     let seen = wire.end(Close::Open);
-    assert_eq!(
-        answers(&seen),
-        [Some((200, true)), Some((503, false)), Some((200, true))]
-    );
+    assert_eq!(answers(&seen), [Some((200, true)), Some((503, false)), Some((200, true))]);
     assert!(seen[2].request.is_none(), "its request was lost");
 }
 
@@ -365,9 +298,7 @@ fn what_the_end_cuts_is_cut() {
     let request = notify();
     for end in [30, 100, 150, 300, request.len() - 1] {
         let seen = Wire::new().client(&request[..end]).end(Close::Open);
-        let [transaction] = &seen[..] else {
-            panic!("{end}: {seen:#?}")
-        };
+        let [transaction] = &seen[..] else { panic!("{end}: {seen:#?}") };
         let request = transaction.request.as_ref().unwrap();
         assert_eq!((&request.state, request.last), (&State::Cut, moment(1)), "{end}");
         assert!(request.target.starts_with("/NotificationService"));
@@ -387,11 +318,7 @@ fn a_hole_in_a_body_is_counted_through() {
     assert_eq!(answers(&seen), [Some((200, true)), Some((200, true))]);
     let state = |index: usize| seen[index].request.as_ref().unwrap().state.clone();
     assert_eq!((state(0), state(1)), (State::Gap, State::Complete));
-    assert_eq!(
-        said(&seen[0]).subscription_id.as_deref(),
-        Some(ID),
-        "what came before the hole is read"
-    );
+    assert_eq!(said(&seen[0]).subscription_id.as_deref(), Some(ID), "what came before the hole is read");
 }
 
 #[test]
@@ -404,10 +331,7 @@ fn the_next_message_is_found_after_a_hole() {
         .client(notify())
         .server(jetty_with_length("500 A", ""))
         .end(Close::Open);
-    let states: Vec<_> = seen
-        .iter()
-        .map(|seen| seen.request.as_ref().unwrap().state.clone())
-        .collect();
+    let states: Vec<_> = seen.iter().map(|seen| seen.request.as_ref().unwrap().state.clone()).collect();
     assert_eq!(states, [State::Gap, State::Complete]);
 }
 
@@ -420,10 +344,8 @@ fn a_lost_reply_does_not_shift_the_others() {
         .client(notify())
         .server(&reply)
         .end(Close::Open);
-    let mut answered: Vec<_> = seen
-        .iter()
-        .map(|seen| (seen.request.as_ref().unwrap().first, seen.reply.is_some()))
-        .collect();
+    let mut answered: Vec<_> =
+        seen.iter().map(|seen| (seen.request.as_ref().unwrap().first, seen.reply.is_some())).collect();
     answered.sort();
     assert_eq!(answered, [(moment(1), false), (moment(3), true)]);
 }
@@ -432,10 +354,7 @@ fn a_lost_reply_does_not_shift_the_others() {
 fn snapped_heads_are_gaps_not_faults() {
     // 42 bytes of payload are left of a packet with TCP timestamps that was cut to 128 bytes.
     let request = notify();
-    let seen = Wire::new()
-        .client(&request[..42])
-        .gap(Dir::Orig, request.len() - 42)
-        .end(Close::Open);
+    let seen = Wire::new().client(&request[..42]).gap(Dir::Orig, request.len() - 42).end(Close::Open);
     assert_eq!(seen[0].request.as_ref().unwrap().state, State::Gap);
 }
 
@@ -449,19 +368,10 @@ fn heads_that_break_the_rules_are_said() {
         state(post("Content-Length: 4\r\nContent-Length: 5\r\n", "")),
         State::Malformed(Malformed::Head)
     );
-    assert_eq!(
-        state(post("Content-Length: -4\r\n", "")),
-        State::Malformed(Malformed::Head)
-    );
-    let bad = post(
-        &format!("bad name: x\r\nContent-Length: {}\r\n", notification().len()),
-        &notification(),
-    );
+    assert_eq!(state(post("Content-Length: -4\r\n", "")), State::Malformed(Malformed::Head));
+    let bad = post(&format!("bad name: x\r\nContent-Length: {}\r\n", notification().len()), &notification());
     assert_eq!(state(bad), State::Malformed(Malformed::Head));
-    assert_eq!(
-        state(post("Transfer-Encoding: chunked\r\n", "xyz")),
-        State::Malformed(Malformed::Chunk)
-    );
+    assert_eq!(state(post("Transfer-Encoding: chunked\r\n", "xyz")), State::Malformed(Malformed::Chunk));
     let long = post(&format!("X: {}\r\n", "x".repeat(70_000)), "");
     assert_eq!(state(long), State::Malformed(Malformed::TooLong));
     let absurd = post("Content-Length: 18446744073709551615\r\n", "<a");

@@ -1,0 +1,34 @@
+//! One copy of every string that recurs.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ahash::RandomState;
+
+/// Strings that are kept once. Beyond its bound a new string gets a copy of its own.
+#[derive(Debug)]
+pub(crate) struct Interner {
+    strings: HashSet<Arc<str>, RandomState>,
+    bound: usize,
+}
+
+impl Interner {
+    pub(crate) fn new(bound: usize) -> Self {
+        Interner { strings: HashSet::default(), bound }
+    }
+
+    pub(crate) fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.strings.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(text);
+        if self.strings.len() < self.bound {
+            self.strings.insert(Arc::clone(&new));
+        }
+        new
+    }
+
+    pub(crate) fn intern_some(&mut self, text: Option<&str>) -> Option<Arc<str>> {
+        text.map(|text| self.intern(text))
+    }
+}

@@ -1,0 +1,157 @@
+//! The addresses that notifications come from, and what gives away something between them and Exchange.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::stack::not_windows;
+use crate::facts::NotificationRow;
+use crate::flow::Moment;
+use crate::proto::Header;
+use crate::rules::{Draft, Severity, SubjectKind, View};
+
+/// One address that notifications came from, with the first notification that shows each sign.
+pub(super) struct Source<'v> {
+    pub(super) ip: IpAddr,
+    /// Its notifications that count.
+    pub(super) rows: Vec<&'v NotificationRow>,
+    /// Header fields that only a middlebox adds, or that a client sends to a proxy, by lower-case name.
+    pub(super) headers: BTreeMap<String, (&'v NotificationRow, &'v Header)>,
+    /// A target in absolute form (RFC 9112, 3.2.2).
+    pub(super) absolute: Option<&'v NotificationRow>,
+    /// A SYN that no Windows stack makes, and why.
+    pub(super) foreign: Option<(&'v NotificationRow, Moment, String)>,
+    /// Whether a SYN may be of Windows.
+    pub(super) windows: bool,
+    /// A reply that a middlebox wrote, and what shows it.
+    pub(super) reply: Option<(&'v NotificationRow, Moment, String)>,
+    /// Addresses in `Host` that are not the destination.
+    pub(super) hosts: BTreeMap<IpAddr, &'v NotificationRow>,
+    /// Names of the servers that own the subscriptions.
+    pub(super) servers: BTreeMap<&'v str, &'v NotificationRow>,
+    /// The same packets captured with other addresses: the first copy and the second.
+    pub(super) copy: Option<(&'v NotificationRow, &'v NotificationRow)>,
+}
+
+/// All sources by address. Declared proxies are left out, what they do is expected; so are Cisco hosts.
+pub(super) fn sources<'v>(view: &'v View<'_>) -> Vec<Source<'v>> {
+    let mut by_ip: BTreeMap<IpAddr, Source<'v>> = BTreeMap::new();
+    for row in &view.facts.notifications {
+        let ip = row.source.ip;
+        if view.is_proxy(ip) || view.is_cuc(ip) {
+            continue;
+        }
+        let source = by_ip.entry(ip).or_insert_with(|| Source::new(ip));
+        match row.copy_of {
+            Some(first) => source.copy = source.copy.or(Some((&view.facts.notifications[first], row))),
+            None => source.add(view, row),
+        }
+    }
+    by_ip.into_values().collect()
+}
+
+impl<'v> Source<'v> {
+    fn new(ip: IpAddr) -> Self {
+        Source {
+            ip,
+            rows: Vec::new(),
+            headers: BTreeMap::new(),
+            absolute: None,
+            foreign: None,
+            windows: false,
+            reply: None,
+            hosts: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            copy: None,
+        }
+    }
+
+    fn add(&mut self, view: &'v View<'_>, row: &'v NotificationRow) {
+        if row.counts() {
+            self.rows.push(row);
+        }
+        for header in row.proxy_headers.iter() {
+            self.headers.entry(header.name.to_ascii_lowercase()).or_insert((row, header));
+        }
+        if row.target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")) {
+            self.absolute = self.absolute.or(Some(row));
+        }
+        if let Some(syn) = view.connection(row.flow).and_then(|connection| connection.syn.as_ref()) {
+            match not_windows(syn) {
+                Some(reason) if self.foreign.is_none() => self.foreign = Some((row, syn.at, reason)),
+                Some(_) => {}
+                None => self.windows = true,
+            }
+        }
+        if self.reply.is_none() {
+            self.reply = foreign_reply(row);
+        }
+        if let Some(host) = host_address(row).filter(|host| *host != row.listener.ip) {
+            // Two declared Cisco hosts are a cluster: the URL names the node that subscribed.
+            let cluster = view.is_cuc(host) && view.is_cuc(row.listener.ip);
+            if !cluster && !view.is_proxy(host) && !view.is_proxy(row.listener.ip) {
+                self.hosts.entry(host).or_insert(row);
+            }
+        }
+        if let Some(server) = &row.server {
+            self.servers.entry(server).or_insert(row);
+        }
+    }
+
+    /// Whether a proxy or load balancer sends these notifications.
+    pub(super) fn is_proxy(&self) -> bool {
+        !self.headers.is_empty() || self.absolute.is_some() || self.foreign.is_some() || self.reply.is_some()
+    }
+
+    /// Whether an address was translated on the way, and no proxy explains it.
+    pub(super) fn is_translated(&self) -> bool {
+        !self.is_proxy() && (!self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some())
+    }
+
+    /// A finding about this source, worse when its subscriptions also lack keep-alives.
+    pub(super) fn draft(&self, view: &View<'_>, title: String) -> Draft {
+        let mut draft = Draft::new(SubjectKind::Source, self.ip.to_string(), title)
+            .also_all(self.servers.keys())
+            .count(self.rows.len().max(1))
+            .value("notifications", self.rows.len());
+        let mut listeners: Vec<IpAddr> = self.rows.iter().map(|row| row.listener.ip).collect();
+        listeners.sort_unstable();
+        listeners.dedup();
+        draft = draft.also_all(listeners);
+        if self.lacks_keepalives(view) {
+            draft = draft.severity(Severity::Error);
+        }
+        draft
+    }
+
+    fn lacks_keepalives(&self, view: &View<'_>) -> bool {
+        let mut lives = view.facts.subscriptions.iter().zip(&view.lives);
+        lives.any(|(subscription, life)| {
+            subscription.sources.contains(&self.ip)
+                && life.gaps.iter().any(|gap| gap.seconds > life.deadline())
+        })
+    }
+}
+
+/// The address that `Host` names, when it is one.
+fn host_address(row: &NotificationRow) -> Option<IpAddr> {
+    let host = row.host.as_deref()?.trim();
+    if let Some(bracketed) = host.strip_prefix('[') {
+        return bracketed.split(']').next()?.parse().ok();
+    }
+    host.parse().ok().or_else(|| host.rsplit_once(':')?.0.parse().ok())
+}
+
+/// A reply that was not written by the listener.
+fn foreign_reply(row: &NotificationRow) -> Option<(&NotificationRow, Moment, String)> {
+    let reply = row.reply.as_ref()?;
+    let server = reply.server.as_deref().filter(|server| !server.to_ascii_lowercase().contains("jetty"));
+    let what = match (reply.status, server, reply.proxy_headers.first()) {
+        (407, _, _) => "it demands authentication for a proxy (407)".to_owned(),
+        (status @ (502..=504), Some(server), _) => {
+            format!("it has status {status} and was written by {server}")
+        }
+        (_, _, Some(header)) => format!("it carries {}: {}", header.name, header.value),
+        _ => return None,
+    };
+    Some((row, reply.last, what))
+}

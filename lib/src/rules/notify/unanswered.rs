@@ -1,0 +1,81 @@
+//! `notify-unanswered`.
+
+use std::collections::BTreeMap;
+
+use crate::facts::NotificationRow;
+use crate::flow::{Close, Connection, Dir};
+use crate::rules::{Context, Findings, SubjectKind, View};
+use crate::time::spoken;
+
+/// A reply usually comes within milliseconds; after this time without one nobody waits any more (seconds).
+const PATIENCE: f64 = 30.0;
+
+rule! {
+    /// A complete notification never got a reply.
+    ///
+    /// ## Meaning
+    /// Exchange counts it as a failed send and tries again, up to about 4 minutes; then it deletes the subscription.
+    /// Either the listener took the message and kept silent, or the message or its reply was lost on the way.
+    ///
+    /// ## Evidence
+    /// All bytes of the POST, then no byte of a reply until the connection was closed or reset, or for 30 seconds
+    /// while the capture went on.
+    ///
+    /// ## Traps
+    /// A reply that was cut by the snapshot length, lost to the capture, or not over when the capture ended is no
+    /// missing reply. Neither is one in a capture that shows only one direction.
+    ///
+    /// ## Remedy
+    /// On Unity Connection, look at the health of "Connection Jetty" (its request log has one line per notification
+    /// that it took) and at CPU and disk load. If Jetty logged the message, something on the way swallows the reply;
+    /// if not, the POST did not arrive. A capture at the other end decides.
+    ///
+    /// ## References
+    /// Microsoft, EWS reference, StatusFrequency (push).
+    pub struct NotifyUnanswered;
+    id = "notify-unanswered";
+    severity = Error;
+    check = check;
+}
+
+fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
+    for view in cx.views.iter().filter(|view| !view.is_one_way()) {
+        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(&NotificationRow, &Connection)>> =
+            BTreeMap::new();
+        for row in view.notifications().filter(|row| row.reply.is_none()) {
+            let Some(connection) = view.connection(row.flow) else {
+                continue;
+            };
+            if is_unanswered(view, row, connection) {
+                by_subject.entry(super::subject(row)).or_default().push((row, connection));
+            }
+        }
+        for unanswered in by_subject.values() {
+            let (first, connection) = unanswered[0];
+            let waited = connection.last.time.seconds_since(first.last.time);
+            let fate = match connection.close {
+                Close::Rst => format!("then the connection was reset after {}", spoken(waited)),
+                Close::Fin => format!("then the connection was closed after {}", spoken(waited)),
+                Close::Open => "and the connection just fell silent".to_owned(),
+            };
+            let title = format!("{} notifications of {} got no reply", unanswered.len(), super::name(first));
+            let mut draft = super::about_row(first, title)
+                .count(unanswered.len())
+                .value("unanswered", unanswered.len())
+                .detail(format!("The whole request was captured, no byte of a reply came, {fate}."));
+            for (row, connection) in unanswered {
+                draft = draft
+                    .evidence(view, Some(row.flow), row.last, "request complete, no reply follows")
+                    .evidence(view, Some(row.flow), connection.last, "last packet of its connection");
+            }
+            out.push(draft);
+        }
+    }
+}
+
+fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection) -> bool {
+    let listener = connection.side(if connection.orig == row.source { Dir::Resp } else { Dir::Orig });
+    let reply_lost = listener.missing > 0 || listener.acked_unseen || listener.packets == 0;
+    let waited = view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE);
+    !reply_lost && (connection.close != Close::Open || waited)
+}

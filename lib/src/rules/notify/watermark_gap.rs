@@ -1,0 +1,96 @@
+//! `notify-watermark-gap`.
+
+use std::collections::BTreeMap;
+
+use crate::facts::NotificationRow;
+use crate::rules::{Context, Findings, View};
+
+rule! {
+    /// The chain of watermarks of a subscription has a hole: a notification is missing.
+    ///
+    /// ## Meaning
+    /// Every notification names the watermark of the event before its first one. When that is not the last watermark
+    /// of the notification before, one between them never came here. This proves loss even where the timing looks
+    /// fine; the receiver should build the subscription anew.
+    ///
+    /// ## Evidence
+    /// `PreviousWatermark` of a notification differs from the last `Watermark` of the one before it, on streams
+    /// without gaps.
+    ///
+    /// ## Traps
+    /// The first notification in a capture has nothing to follow. A notification that is sent again repeats its
+    /// watermarks. Each POST has a connection of its own, so packets that the capture lost on neighbouring
+    /// connections in between excuse it.
+    ///
+    /// ## Remedy
+    /// As for `keepalive-missing`: look for what takes single notifications on the way. A capture at Exchange, read
+    /// with `sibtrace compare`, shows the one that is missing.
+    ///
+    /// ## References
+    /// Microsoft, EWS reference, PreviousWatermark.
+    pub struct NotifyWatermarkGap;
+    id = "notify-watermark-gap";
+    severity = Warning;
+    check = check;
+}
+
+fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
+    for view in &cx.views {
+        let incomplete = incomplete(view);
+        for (subscription, life) in view.facts.subscriptions.iter().zip(&view.lives) {
+            let row = |place: usize| &view.facts.notifications[subscription.rows[place]];
+            for pair in life.tries.windows(2) {
+                let before = row(pair[0].again.last().copied().unwrap_or(pair[0].first));
+                let after = row(pair[1].first);
+                if !is_gap(before, after) || is_excused(view, &incomplete, before, after) {
+                    continue;
+                }
+                let draft = super::about_row(after, format!("A notification of {} is missing", super::name(after)))
+                    .detail(format!(
+                        "The notification at {} follows watermark {}, but the one before it, at {}, ended with {}.",
+                        after.last.time,
+                        after.previous_watermark.as_deref().unwrap_or_default(),
+                        before.last.time,
+                        before.watermark.as_deref().unwrap_or_default(),
+                    ))
+                    .evidence(view, Some(before.flow), before.last, "last notification before the hole")
+                    .evidence(view, Some(after.flow), after.last, "its PreviousWatermark is not the last Watermark");
+                out.push(draft);
+            }
+        }
+    }
+}
+
+fn is_gap(before: &NotificationRow, after: &NotificationRow) -> bool {
+    let known = before.watermark.is_some() && after.previous_watermark.is_some();
+    known && before.subscription_id == after.subscription_id && before.watermark != after.previous_watermark
+}
+
+/// Notifications that were captured in part, by subscription: one of these may be the missing link.
+fn incomplete<'v>(view: &View<'v>) -> BTreeMap<Option<&'v str>, Vec<crate::time::Timestamp>> {
+    let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.counts()) {
+        times.entry(row.request_id.as_deref()).or_default().push(row.first.time);
+    }
+    times.values_mut().for_each(|times| times.sort_unstable());
+    times
+}
+
+fn is_excused(
+    view: &View<'_>,
+    incomplete: &BTreeMap<Option<&str>, Vec<crate::time::Timestamp>>,
+    before: &NotificationRow,
+    after: &NotificationRow,
+) -> bool {
+    let (from, to) = (before.last.time, after.first.time);
+    let partly = [before.request_id.as_deref(), None].iter().any(|id| {
+        incomplete.get(id).is_some_and(|times| {
+            times.get(times.partition_point(|time| *time < from)).is_some_and(|time| *time <= to)
+        })
+    });
+    partly
+        || view.sight.lost_something(after.listener.port, from, to)
+        || view.sight.clock_jumped(before.last, after.first)
+        || view.sight.seen(from, to).len() > 1
+        || view.facts.files.iter().any(|file| file.drops > 0)
+}

@@ -1,0 +1,155 @@
+//! Where a capture was blind: stretches in which what is absent proves nothing.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::context::is_attempt;
+use crate::facts::{Coverage, VantageFacts};
+use crate::flow::{FlowId, Moment};
+use crate::time::Timestamp;
+
+/// Fewer packets than this missing from a silent stretch may be chance.
+const EXPECTED: f64 = 20.0;
+/// A silence that is hardly longer than so many others is how this capture is.
+const COMMON: usize = 3;
+
+/// What one capture could not see.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// Stretches in which the capture itself stood still: others' packets are usual and there are none.
+    stalls: Vec<(Timestamp, Timestamp)>,
+    /// Connections whose payload was lost to the capture, by time: a notification may have been among it.
+    blind: Vec<(Timestamp, IpAddr, u16)>,
+    /// Stretches with lost packets, by port of the responder, merged and in order.
+    losses: Vec<(u16, Timestamp, Timestamp)>,
+    /// Frames next to a jump of the capture's clock.
+    steps: Vec<(Moment, Moment)>,
+}
+
+impl Sight {
+    pub(super) fn new(facts: &VantageFacts) -> Self {
+        let told: BTreeSet<FlowId> =
+            facts.notifications.iter().filter(|row| row.counts()).map(|row| row.flow).collect();
+        let lossy = facts.connections.iter().filter(|connection| {
+            !is_attempt(connection)
+                && connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen)
+        });
+        let mut blind = Vec::new();
+        let mut losses = Vec::new();
+        for connection in lossy {
+            losses.push((connection.resp.port, connection.first.time, connection.last.time));
+            if !told.contains(&connection.id) {
+                blind.push((connection.first.time, connection.orig.ip, connection.resp.port));
+            }
+        }
+        blind.sort_unstable();
+        Sight {
+            stalls: stalls(facts),
+            blind,
+            losses: merge(losses),
+            steps: facts.coverage.steps.iter().map(|step| (step.before, step.after)).collect(),
+        }
+    }
+
+    /// Whether the clock of the capture jumped between two frames.
+    pub fn clock_jumped(&self, from: Moment, to: Moment) -> bool {
+        self.steps.iter().any(|(before, after)| before.frame >= from.frame && after.frame <= to.frame)
+    }
+
+    /// Whether packets of connections to `port` were lost to the capture between two moments.
+    pub fn lost_something(&self, port: u16, from: Timestamp, to: Timestamp) -> bool {
+        let next = self.losses.partition_point(|loss| (loss.0, loss.2) < (port, from));
+        self.losses.get(next).is_some_and(|loss| loss.0 == port && loss.1 <= to)
+    }
+
+    /// The stretches between `from` and `to` that the capture did see: what remains when its stalls are cut out.
+    pub fn seen(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let mut seen = Vec::new();
+        let mut at = from;
+        for (start, end) in self.stalls.iter().filter(|(start, end)| *start < to && *end > from) {
+            seen.push((at, *start));
+            at = at.max(*end);
+        }
+        seen.push((at, to));
+        seen
+    }
+
+    /// The moments between `from` and `to` at which one of `sources` opened a connection to `port` whose payload
+    /// the capture lost.
+    pub fn blind_moments<'a>(
+        &'a self,
+        sources: &'a [IpAddr],
+        port: u16,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> impl Iterator<Item = Timestamp> + 'a {
+        let start = self.blind.partition_point(|blind| blind.0 <= from);
+        let within = self.blind[start..].iter().take_while(move |blind| blind.0 < to);
+        within.filter(move |blind| blind.2 == port && sources.contains(&blind.1)).map(|blind| blind.0)
+    }
+}
+
+fn stalls(facts: &VantageFacts) -> Vec<(Timestamp, Timestamp)> {
+    let coverage: &Coverage = &facts.coverage;
+    let notifying: BTreeSet<FlowId> = facts.notifications.iter().map(|row| row.flow).collect();
+    let theirs: u64 = facts
+        .connections
+        .iter()
+        .filter(|connection| notifying.contains(&connection.id))
+        .map(|connection| connection.sides.iter().map(|side| side.packets).sum::<u64>())
+        .sum();
+    let rate = coverage.packets.saturating_sub(theirs) as f64 / coverage.span().max(1.0);
+    let mut lengths: Vec<i64> = coverage.silences.iter().map(|silence| silence.length()).collect();
+    lengths.sort_unstable();
+    let is_stall = |length: i64| {
+        let like_it = lengths.len() - lengths.partition_point(|other| *other < length / 3);
+        length as f64 / 1e9 * rate >= EXPECTED && like_it <= COMMON
+    };
+    let stalls = coverage.silences.iter().filter(|silence| is_stall(silence.length()));
+    stalls.map(|silence| (silence.from.time, silence.to.time)).collect()
+}
+
+/// Joins stretches of one port that touch, in order of port and time.
+fn merge(mut spans: Vec<(u16, Timestamp, Timestamp)>) -> Vec<(u16, Timestamp, Timestamp)> {
+    spans.sort_unstable();
+    let mut merged: Vec<(u16, Timestamp, Timestamp)> = Vec::new();
+    for (port, from, to) in spans {
+        match merged.last_mut() {
+            Some(last) if last.0 == port && from <= last.2 => last.2 = last.2.max(to),
+            _ => merged.push((port, from, to)),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(seconds, 0)
+    }
+
+    #[test]
+    fn stretches_with_losses_are_found_by_port_and_time() {
+        let losses = merge(vec![
+            (7080, at(50), at(60)),
+            (7080, at(10), at(20)),
+            (7080, at(15), at(30)),
+            (25, at(5), at(99)),
+        ]);
+        let sight = Sight { losses, ..Sight::default() };
+        assert!(sight.lost_something(7080, at(25), at(28)));
+        assert!(sight.lost_something(7080, at(31), at(50)));
+        assert!(!sight.lost_something(7080, at(31), at(49)));
+        assert!(!sight.lost_something(7080, at(61), at(99)));
+        assert!(!sight.lost_something(143, at(0), at(99)));
+    }
+
+    #[test]
+    fn what_remains_between_stalls_was_seen() {
+        let sight = Sight { stalls: vec![(at(100), at(400)), (at(500), at(600))], ..Sight::default() };
+        assert_eq!(sight.seen(at(0), at(50)), [(at(0), at(50))]);
+        assert_eq!(sight.seen(at(50), at(550)), [(at(50), at(100)), (at(400), at(500)), (at(600), at(550))]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The hot loop's other half: flows, their dissection, and the facts that come of it.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::facts::{LimitHits, Notifications};
+use crate::flow::{
+    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
+};
+use crate::packet::{Packet, Quoted};
+use crate::proto::{Ends, Event, Session};
+
+/// What connection rows, notification rows and bytes that wait may take of the memory that is allowed.
+const PARTS: u64 = 8;
+/// A connection row with its place in the table, in bytes.
+const CONNECTION_BYTES: u64 = 1024;
+
+/// A share of the traffic: whole connections, and everything that is learnt from them.
+pub(crate) struct Shard {
+    flows: Flows<Box<Session>>,
+    desk: Desk,
+    limits: Limits,
+}
+
+/// What a shard has learnt.
+pub(crate) struct Learnt {
+    /// In the order of their first packets.
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
+    pub(crate) notifications: Notifications,
+    pub(crate) limits: Vec<LimitHits>,
+}
+
+impl Shard {
+    pub(crate) fn new(config: &Config) -> Self {
+        let part = usize::try_from(config.memory / PARTS).unwrap_or(usize::MAX);
+        let limits = Limits {
+            flows: usize::try_from(config.memory / 4 / CONNECTION_BYTES).unwrap_or(usize::MAX).max(1024),
+            out_of_order_per_direction: part / 4,
+            out_of_order_total: part,
+        };
+        let desk = Desk {
+            notifications: Notifications::new(config.memory / 4),
+            protocols: BTreeMap::new(),
+            events: Vec::new(),
+        };
+        Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
+    }
+
+    /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point.
+    pub(crate) fn segment(&mut self, ordinal: u64, at: Moment, packet: &Packet<'_>) {
+        self.flows.packet(ordinal, at, packet, &mut self.desk);
+    }
+
+    /// Takes an ICMP error about a connection.
+    pub(crate) fn unreachable(&mut self, quoted: &Quoted, error: Unreachable) {
+        let src = Endpoint { ip: quoted.src, port: quoted.src_port };
+        let dst = Endpoint { ip: quoted.dst, port: quoted.dst_port };
+        self.flows.icmp_error(src, dst, error);
+    }
+
+    /// Ends all connections.
+    pub(crate) fn finish(mut self) -> Learnt {
+        let (connections, overflows) = self.flows.finish(&mut self.desk);
+        let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits };
+        let limits = vec![
+            hits("open connections", self.limits.flows, overflows.flows),
+            hits("connection rows", self.limits.flows, overflows.rows),
+            hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
+        ];
+        let Desk { notifications, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, limits }
+    }
+}
+
+/// Takes the streams of the flows, has them dissected, and files the events.
+struct Desk {
+    notifications: Notifications,
+    protocols: BTreeMap<FlowId, &'static str>,
+    events: Vec<Event>,
+}
+
+impl Desk {
+    fn file(&mut self, flow: &FlowRef) {
+        for event in self.events.drain(..) {
+            match event {
+                Event::Http(transaction) => {
+                    self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
+                }
+            }
+        }
+    }
+
+    fn name(&mut self, flow: &FlowRef, session: &Session) {
+        if let Some(protocol) = session.protocol() {
+            self.protocols.insert(flow.id, protocol);
+        }
+    }
+}
+
+impl Receiver for Desk {
+    type State = Box<Session>;
+
+    fn open(&mut self, flow: &FlowRef) -> Option<Self::State> {
+        Some(Box::new(Session::new(Ends { orig: flow.orig, resp: flow.resp })))
+    }
+
+    fn data(
+        &mut self,
+        flow: &FlowRef,
+        session: &mut Self::State,
+        dir: Dir,
+        bytes: &[u8],
+        at: Moment,
+    ) -> Interest {
+        let wanted = session.data(dir, bytes, at, &mut self.events);
+        if !self.events.is_empty() {
+            self.file(flow);
+        }
+        if wanted {
+            return Interest::GoOn;
+        }
+        self.name(flow, session);
+        Interest::Refused
+    }
+
+    fn gap(
+        &mut self,
+        flow: &FlowRef,
+        session: &mut Self::State,
+        dir: Dir,
+        length: u64,
+        at: Moment,
+    ) -> Interest {
+        session.gap(dir, length, at, &mut self.events);
+        self.file(flow);
+        Interest::GoOn
+    }
+
+    fn fin(&mut self, flow: &FlowRef, session: &mut Self::State, dir: Dir, at: Moment) {
+        session.fin(dir, at, &mut self.events);
+        self.file(flow);
+    }
+
+    fn end(&mut self, flow: &FlowRef, mut session: Self::State, close: Close, at: Moment) {
+        session.end(close, at, &mut self.events);
+        self.file(flow);
+        self.name(flow, &session);
+    }
+}
