@@ -136,7 +136,7 @@ fn retransmitted(sent: BoxedStrategy<Sent>) -> impl Strategy<Value = Vec<Sent>> 
 
 /// Offsets count from the first segment where no SYN was seen.
 fn from_first(mut capture: Vec<Sent>) -> Vec<Sent> {
-    let base = capture[0].offset;
+    let base = capture.first().map_or(0, |sent| sent.offset);
     for sent in &mut capture {
         sent.offset -= base;
     }

@@ -116,6 +116,20 @@ fn another_copy_fills_what_was_cut() {
 }
 
 #[test]
+fn a_copy_that_was_cut_later_fills_only_what_it_has() {
+    let mut wire = Wire::new();
+    wire.shake();
+    wire.send((CLIENT, SERVER), ACK, 101, 501, "abc", 7);
+    wire.send((CLIENT, SERVER), ACK, 101, 501, "abcdef", 4);
+    wire.up(ACK, 111, 501, "next");
+    let (_, calls, _) = wire.finish();
+    assert_eq!(
+        calls[1..5],
+        ["Orig abc @4", "Orig def @5", "Orig gap 4 @5", "Orig next @6"]
+    );
+}
+
+#[test]
 fn data_with_the_syn_and_after_a_reset_belongs_to_the_stream() {
     let mut wire = Wire::new();
     wire.up(SYN, 100, 0, "fast");
