@@ -22,7 +22,7 @@ pub enum Kind {
     Mixed,
     /// Nothing but notifications.
     Dense,
-    /// A flood of SYNs in frames of 64 bytes.
+    /// A flood of SYNs in frames of 66 bytes, the smallest that a SYN with options has.
     Tiny,
     /// IMAP literals in full frames on port 143.
     Fat,
@@ -202,12 +202,12 @@ fn other_traffic(lab: &mut Lab, span: Nanos, kilobytes: usize) {
 
 fn download(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u8]) -> usize {
     let from = (lab.trace.rng.between(0, 1 << 16)) as usize;
-    let size = lab.trace.rng.between(20_000, 60_000) as usize;
+    let size = lab.trace.rng.between(30_000, 60_000) as usize;
     let port = lab.next_port();
     let mut talk = Conversation::new(&mut lab.trace, moment, (client, port), (server, 9100));
     talk.handshake();
     talk.send(Side::Originator, &noise[from..from + 200]);
-    for part in noise[from..from + size].chunks(2800) {
+    for part in noise[from..from + size].chunks(4200) {
         talk.send(Side::Responder, part);
         talk.ack(Side::Originator);
     }
@@ -217,10 +217,11 @@ fn download(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u
     size
 }
 
-/// TLS application data (RFC 8446, 5.2) of a session that began before.
+/// Records that look like TLS application data (RFC 8446, 5.2), without a TLS handshake.
 fn records(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u8]) -> usize {
     let port = lab.next_port();
     let mut talk = Conversation::new(&mut lab.trace, moment, (client, port), (server, 8443));
+    talk.handshake();
     let mut size = 0;
     for turn in 0..12 {
         for (side, length) in [
@@ -234,6 +235,9 @@ fn records(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u8
         }
         talk.wait(40 * MILLISECOND);
     }
+    talk.fin(Side::Originator);
+    talk.fin(Side::Responder);
+    talk.ack(Side::Originator);
     size
 }
 
@@ -244,7 +248,7 @@ fn media(trace: &mut Trace, moment: Nanos, client: Host, server: Host, noise: &[
         SocketAddr::new(client.ip, port),
         SocketAddr::new(server.ip, port + 2),
     );
-    for turn in 0..50_u16 {
+    for turn in 0..25_u16 {
         let mut payload = vec![0x80, 0];
         payload.extend_from_slice(&turn.to_be_bytes());
         payload.extend_from_slice(&(u32::from(turn) * 160).to_be_bytes());
@@ -262,7 +266,7 @@ fn media(trace: &mut Trace, moment: Nanos, client: Host, server: Host, noise: &[
             None,
         );
     }
-    50 * 214
+    25 * 214
 }
 
 fn syns(trace: &mut Trace, span: Nanos, count: u64) {

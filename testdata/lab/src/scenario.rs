@@ -67,6 +67,12 @@ impl Scenario {
         self
     }
 
+    /// The user names another interval than the port's default.
+    pub fn interval(mut self, seconds: u64) -> Self {
+        self.config.keepalive_interval_s = Some(seconds);
+        self
+    }
+
     /// A finding that must be reported, with the notifications that must be among its evidence.
     pub fn expect(self, rule: &str, subject: &str, sent: &[&Sent]) -> Self {
         let packets: Vec<PacketId> = sent.iter().map(|sent| sent.packet()).collect();

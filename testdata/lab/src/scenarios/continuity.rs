@@ -5,7 +5,7 @@ use crate::cuc::{CUC, Delivery, EXCHANGE, Lab, PRESENCE, PRESENCE_PORT, Reply, S
 use crate::damage;
 use crate::scenario::Scenario;
 use crate::tcp::{Conversation, Side, Stack};
-use crate::time::{HOUR, SECOND};
+use crate::time::{HOUR, MINUTE, SECOND};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -15,6 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         sniffer_stall(),
         hourly(),
         begins_late(),
+        other_interval(),
         watermark_gap(),
         watermark_chain(),
         watermark_drops(),
@@ -69,12 +70,13 @@ fn late_but_in_time() -> Scenario {
 fn sniffer_stall() -> Scenario {
     let path = "keepalive-missing/miss-capture-stalls";
     let mut lab = cuc_at_work(path, 32);
-    neighbour(&mut lab, 31);
+    let mut other = subscribed(&mut lab);
+    lab.idle(&mut other, at(2, 30), at(31, 30));
     let mut subscription = subscribed(&mut lab);
     lab.idle(&mut subscription, at(2, 0), at(31, 30));
-    let text = "The capture has a hole of nine minutes in which nobody is heard.";
+    let text = "The capture has a hole of six and a half minutes in which nobody is heard.";
     Scenario::new(path, text, lab)
-        .damaged(|trace| damage::stall(trace, at(10, 5), at(19, 5)))
+        .damaged(|trace| damage::stall(trace, at(10, 5), at(16, 35)))
         .allow("capture-drops")
         .allow("capture-clock-step")
         .allow("notify-watermark-gap")
@@ -104,6 +106,18 @@ fn begins_late() -> Scenario {
     let text =
         "The first notification comes ten minutes after the first packet; what was before it is unknown.";
     Scenario::new(path, text, lab).forbid("keepalive-missing")
+}
+
+fn other_interval() -> Scenario {
+    let path = "keepalive-missing/miss-other-interval";
+    let mut lab = cuc_at_work(path, 40);
+    let mut subscription = subscribed(&mut lab);
+    subscription.interval = 10 * MINUTE;
+    lab.idle(&mut subscription, at(2, 0), at(39, 50));
+    let text = "A keep-alive every ten minutes, as the user says it should be.";
+    Scenario::new(path, text, lab)
+        .interval(600)
+        .forbid("keepalive-missing")
 }
 
 fn watermark_gap() -> Scenario {
