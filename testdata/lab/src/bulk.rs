@@ -5,9 +5,10 @@
 //! RFC 1624, so that every repetition holds new connections. This runs at the speed of a copy.
 
 use crate::container::Record;
-use crate::cuc::{CUC, CUC_PORT, Delivery, EXCHANGE, Lab, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::link::Link;
 use crate::rng::Rng;
+use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::{MICROSECOND, MILLISECOND, Nanos, SECOND};
 use crate::trace::Trace;

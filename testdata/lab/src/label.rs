@@ -1,6 +1,7 @@
 //! The label beside a capture: how to run the analysis and what must come out.
 
-use crate::cuc::{Kind, Lab};
+use crate::cuc::Lab;
+use crate::site::Kind;
 use crate::time::Nanos;
 use crate::trace::PacketId;
 use serde::Serialize;
@@ -122,7 +123,7 @@ impl Facts {
         let count = |number: usize| Some(number as u64);
         let kind = |kind| count(posts.iter().filter(|sent| sent.kind == kind).count());
         let answered = |good: bool| {
-            let with = |sent: &&&crate::cuc::Sent| {
+            let with = |sent: &&&crate::site::Sent| {
                 sent.status.is_some_and(|status| (status == 200) == good) && captured(&sent.reply)
             };
             count(posts.iter().filter(with).count())

@@ -1,10 +1,11 @@
 //! A scenario: a lab's traffic, what the analysis must say about it, and how it is stored.
 
 use crate::container::{Compression, Container, Order, Record};
-use crate::cuc::{CUC, EXCHANGE, Lab, Sent};
+use crate::cuc::Lab;
 use crate::damage::FileDamage;
 use crate::label::{Config, Expectation, Facts, Label, Wanted};
 use crate::link::Link;
+use crate::site::{CUC, EXCHANGE, Sent};
 use crate::trace::{PacketId, Trace};
 use std::net::IpAddr;
 

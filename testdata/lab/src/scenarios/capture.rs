@@ -2,9 +2,10 @@
 
 use super::{cuc_at_work, neighbour, subscribed};
 use crate::container::{Container, Order};
-use crate::cuc::{CUC, Delivery, EXCHANGE, Lab, PRESENCE, PRESENCE_PORT, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::damage::{self, FileDamage};
 use crate::scenario::Scenario;
+use crate::site::{CUC, Delivery, EXCHANGE, PRESENCE, PRESENCE_PORT, far, near};
 use crate::tcp::{Conversation, Side, Stack};
 use crate::time::{HOUR, MICROSECOND, SECOND};
 use crate::trace::Trace;

@@ -1,9 +1,10 @@
 //! Gaps, lost events and repetitions in one subscription's life.
 
 use super::{cuc_at_work, neighbour, subscribed};
-use crate::cuc::{CUC, Delivery, EXCHANGE, Lab, PRESENCE, PRESENCE_PORT, Reply, Sent, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::damage;
 use crate::scenario::Scenario;
+use crate::site::{CUC, Delivery, EXCHANGE, PRESENCE, PRESENCE_PORT, Reply, Sent, far, near};
 use crate::tcp::{Conversation, Side, Stack};
 use crate::time::{HOUR, MINUTE, SECOND};
 

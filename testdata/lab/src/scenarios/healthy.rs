@@ -2,11 +2,11 @@
 
 use super::subscribed;
 use crate::container::Compression;
-use crate::cuc::{
-    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, Lab, PRESENCE, PRESENCE_PORT, PROXY, Reply, SERVER_2, at,
-    far, near,
-};
+use crate::cuc::{Lab, at};
 use crate::scenario::Scenario;
+use crate::site::{
+    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, PRESENCE, PRESENCE_PORT, PROXY, Reply, SERVER_2, far, near,
+};
 use crate::tcp::Stack;
 use crate::time::{HOUR, SECOND};
 

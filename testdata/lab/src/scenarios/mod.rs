@@ -9,8 +9,9 @@ mod sources;
 mod storage;
 mod vanishing;
 
-use crate::cuc::{CUC, Delivery, Lab, Subscription, at, near};
+use crate::cuc::{Lab, at};
 use crate::scenario::{File, Scenario};
+use crate::site::{CUC, Delivery, Subscription, near};
 use crate::tcp::Stack;
 use crate::time::SECOND;
 

@@ -1,8 +1,9 @@
 //! Nothing arrives: silence, closed and filtered ports, for every service.
 
 use super::{cuc_at_work, neighbour, subscribed};
-use crate::cuc::{CUC, CUC_PORT, Delivery, EXCHANGE, Lab, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::scenario::Scenario;
+use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::SECOND;
 use crate::trace::PacketId;

@@ -1,11 +1,10 @@
 //! What Unity Connection answers, and what Exchange says besides events.
 
 use super::{cuc_at_work, neighbour, subscribed};
-use crate::cuc::{
-    CUC, CUC_PORT, Delivery, EXCHANGE, Kind, Lab, PROXY, Reply, Sent, Subscription, at, far, near,
-};
+use crate::cuc::{Lab, at};
 use crate::ews;
 use crate::scenario::Scenario;
+use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, Kind, PROXY, Reply, Sent, Subscription, far, near};
 use crate::tcp::Stack;
 use crate::time::SECOND;
 

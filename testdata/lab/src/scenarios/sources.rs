@@ -2,12 +2,12 @@
 
 use super::cuc_at_work;
 use crate::container::{Container, Order};
-use crate::cuc::{
-    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, Lab, PROXY, SERVER, SERVER_2, Sent, Subscription, at, far,
-    near,
-};
+use crate::cuc::{Lab, at};
 use crate::damage;
 use crate::scenario::Scenario;
+use crate::site::{
+    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, PROXY, SERVER, SERVER_2, Sent, Subscription, far, near,
+};
 use crate::tcp::{Host, Stack};
 use crate::time::SECOND;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

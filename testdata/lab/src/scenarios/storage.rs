@@ -2,10 +2,11 @@
 
 use super::{cuc_at_work, neighbour};
 use crate::container::{Compression, Container, MICRO, Order};
-use crate::cuc::{CUC, CUC_PORT, Delivery, EXCHANGE, Lab, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::damage::{self, FileDamage};
 use crate::link::Link;
 use crate::scenario::Scenario;
+use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, far, near};
 use crate::tcp::Stack;
 use crate::time::SECOND;
 use std::net::{IpAddr, Ipv6Addr};

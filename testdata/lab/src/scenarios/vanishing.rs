@@ -1,8 +1,9 @@
 //! Subscriptions that end: stale, abandoned, renewed in a loop.
 
 use super::{cuc_at_work, neighbour, subscribed};
-use crate::cuc::{CUC, Delivery, EXCHANGE, Lab, PRESENCE, PRESENCE_PORT, Reply, Sent, at, far, near};
+use crate::cuc::{Lab, at};
 use crate::scenario::Scenario;
+use crate::site::{CUC, Delivery, EXCHANGE, PRESENCE, PRESENCE_PORT, Reply, Sent, far, near};
 use crate::tcp::Stack;
 use crate::time::{HOUR, MINUTE, SECOND};
 
@@ -143,7 +144,7 @@ fn abandoned(variant: &str, ladder: &[u64]) -> Scenario {
 /// A keep-alive that fails at every step of a ladder of seconds.
 fn climb(
     lab: &mut Lab,
-    subscription: &mut crate::cuc::Subscription,
+    subscription: &mut crate::site::Subscription,
     moment: u64,
     ladder: &[u64],
 ) -> Vec<Sent> {
