@@ -1,5 +1,6 @@
 //! Both sides of one TCP connection, with frames and gaps.
 
+use crate::analyzer::Sink;
 use crate::capture::Capture;
 use crate::error::Result;
 use crate::flow::{
@@ -51,7 +52,8 @@ pub enum Content {
 
 impl Capture {
     /// Both sides of connection `stream`, numbered as in the records; `None` when there are fewer connections.
-    pub fn follow(self, stream: u64) -> Result<Option<Follow>> {
+    /// The sink may end it early; then what was read so far is followed.
+    pub fn follow(self, stream: u64, sink: &mut dyn Sink) -> Result<Option<Follow>> {
         let limits =
             Limits { flows: 1 << 20, out_of_order_per_direction: WAITING, out_of_order_total: WAITING };
         let mut flows = Flows::new(limits, false);
@@ -76,6 +78,10 @@ impl Capture {
                         (Endpoint { ip: src, port: tcp.src_port }, Endpoint { ip: dst, port: tcp.dst_port })
                     });
                 }
+            }
+            let (read, total) = reader.progress();
+            if !sink.progress(read, total) {
+                break;
             }
         }
         let found = flows.begun() > stream;
