@@ -1,0 +1,79 @@
+//! `sibtrace analyze`: the diagnosis of one vantage point.
+
+use sibtrace::{Config, Report};
+
+use super::reading::Reading;
+use crate::args::{Analyze, FailOn, Format, Look};
+use crate::exit::{Exit, Result};
+use crate::inputs::{self, Inputs};
+use crate::output::text::{self, Style};
+use crate::output::{json, rows};
+use crate::settings::{self, Known};
+
+pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
+    let mut config = Config::default();
+    args.site.configure(&mut config);
+    args.judgement.configure(&mut config);
+    args.running.configure(&mut config);
+    let format = args
+        .destination
+        .format(&[Format::Text, Format::Json, Format::Ndjson])?;
+
+    let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
+    let capture = match args.site.vantage.given() {
+        Some(vantage) => capture.at(vantage),
+        None => capture,
+    };
+    let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
+    if reading.is_empty() && reading.exit == Exit::Unusable {
+        return Ok(reading.exit);
+    }
+    let mut report = reading.analyzer.judge(&reading.facts);
+    settings::set_aside(&mut report, known);
+    let exit = exit(&report, args.judgement.fail_on, reading.exit);
+    report
+        .findings
+        .retain(|finding| finding.severity >= args.judgement.min_severity.into());
+
+    args.destination.write(|output| match format {
+        Format::Json => json::report(output, &report),
+        Format::Ndjson => rows::ndjson(output, &report.findings),
+        _ => {
+            let style = Style::new(look, &args.destination, reading.start());
+            let page = text::report(&report, &reading.facts, &reading.config, &style);
+            output.text(&page, look.color)
+        }
+    })?;
+    Ok(exit)
+}
+
+/// The exit code: trouble with reading goes before what was found.
+fn exit(report: &Report, fail_on: FailOn, reading: Exit) -> Exit {
+    let severe = fail_on
+        .severity()
+        .is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
+    match (reading, severe) {
+        (Exit::Success, true) => Exit::Findings,
+        (reading, _) => reading,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::text::samples;
+
+    #[test]
+    fn the_exit_code_tells_of_reading_first_and_findings_then() {
+        let report = samples::report();
+        assert_eq!(exit(&report, FailOn::Never, Exit::Success), Exit::Success);
+        assert_eq!(exit(&report, FailOn::Error, Exit::Success), Exit::Findings);
+        assert_eq!(exit(&report, FailOn::Error, Exit::Unusable), Exit::Unusable);
+        assert_eq!(exit(&report, FailOn::Error, Exit::Interrupted), Exit::Interrupted);
+        let mut mild = report;
+        mild.findings
+            .retain(|finding| finding.severity < sibtrace::rules::Severity::Error);
+        assert_eq!(exit(&mild, FailOn::Error, Exit::Success), Exit::Success);
+        assert_eq!(exit(&mild, FailOn::Warning, Exit::Success), Exit::Findings);
+    }
+}

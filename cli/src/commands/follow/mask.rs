@@ -1,0 +1,230 @@
+//! Credentials in a stream, replaced by asterisks before it is shown.
+//!
+//! HTTP `Authorization` and `Proxy-Authorization`, the arguments of IMAP `LOGIN` and `AUTHENTICATE` and of SMTP `AUTH`,
+//! and the lines of the SASL dialogue that follows (RFC 4954, RFC 9051 section 6.2.2). The protocol is not asked for:
+//! a line that looks like a credential is treated as one.
+
+use sibtrace::flow::Dir;
+
+/// A line is judged by its first bytes; no command with its tag is longer.
+const JUDGED: usize = 160;
+
+/// Masks both directions of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Mask {
+    sides: [Side; 2],
+    /// Who is in a SASL dialogue as the client.
+    dialogue: Option<Dir>,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Side {
+    /// The start of the current line.
+    line: Vec<u8>,
+    /// Its last byte but line ends.
+    last: Option<u8>,
+    /// How much of the current line may be shown.
+    secret: Secret,
+    /// The next line goes on with the credentials of this one.
+    goes_on: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Secret {
+    /// Nothing so far.
+    #[default]
+    No,
+    /// The rest of the line, but for a word that names the mechanism.
+    AfterWord,
+    /// The rest of the line.
+    Rest,
+}
+
+impl Mask {
+    /// The bytes with asterisks in place of credentials.
+    pub(crate) fn bytes(&mut self, dir: Dir, bytes: &[u8]) -> Vec<u8> {
+        bytes.iter().map(|byte| self.byte(dir, *byte)).collect()
+    }
+
+    /// Bytes are missing. They may have begun a credential, so the rest of this line is one.
+    pub(crate) fn gap(&mut self, dir: Dir) {
+        self.sides[dir as usize].secret = Secret::Rest;
+    }
+
+    fn byte(&mut self, dir: Dir, byte: u8) -> u8 {
+        if byte == b'\n' {
+            self.end_of_line(dir);
+            return byte;
+        }
+        let in_dialogue = self.dialogue == Some(dir);
+        let side = &mut self.sides[dir as usize];
+        let starts = side.line.is_empty();
+        // A folded header line goes on with the value before it (RFC 9112, 5.2).
+        if starts && (in_dialogue || side.goes_on && (byte == b' ' || byte == b'\t')) {
+            side.secret = Secret::Rest;
+        }
+        let masked = match side.secret {
+            _ if byte == b'\r' => byte,
+            Secret::Rest => b'*',
+            Secret::AfterWord if byte == b' ' && !matches!(side.last, Some(b' ' | b':')) => {
+                side.secret = Secret::Rest;
+                byte
+            }
+            Secret::AfterWord | Secret::No => byte,
+        };
+        if byte != b'\r' {
+            side.last = Some(byte);
+        }
+        if side.line.len() < JUDGED {
+            side.line.push(byte);
+            if side.secret == Secret::No && (byte == b' ' || byte == b':') {
+                side.secret = secret_after(&side.line);
+            }
+        }
+        masked
+    }
+
+    fn end_of_line(&mut self, dir: Dir) {
+        let side = &mut self.sides[dir as usize];
+        let line = side.line.strip_suffix(b"\r").unwrap_or(&side.line);
+        let words: Vec<&[u8]> = line
+            .split(|byte| *byte == b' ')
+            .filter(|word| !word.is_empty())
+            .collect();
+        if authenticates(&words) {
+            self.dialogue = Some(dir);
+        } else if self.dialogue == Some(dir.flip()) && !is_challenge(line) {
+            self.dialogue = None;
+        }
+        // An IMAP literal announces that the argument follows (RFC 9051, 4.3).
+        let literal = side.secret == Secret::Rest && side.last == Some(b'}');
+        side.goes_on = side.secret != Secret::No;
+        side.secret = if literal { Secret::Rest } else { Secret::No };
+        side.line.clear();
+        side.last = None;
+    }
+}
+
+/// What is secret after the start of a line, which ends in a space or colon.
+fn secret_after(start: &[u8]) -> Secret {
+    let start = start.trim_ascii_end();
+    let is = |name: &[u8]| start.eq_ignore_ascii_case(name);
+    if is(b"authorization:") || is(b"proxy-authorization:") {
+        return Secret::AfterWord;
+    }
+    let words: Vec<&[u8]> = start.split(|byte| *byte == b' ').collect();
+    match words.as_slice() {
+        [_tag, command] if command.eq_ignore_ascii_case(b"login") => Secret::Rest,
+        words if authenticates(words) => Secret::AfterWord,
+        _ => Secret::No,
+    }
+}
+
+/// Whether a line begins a SASL dialogue.
+fn authenticates(words: &[&[u8]]) -> bool {
+    match words {
+        [first, ..] if first.eq_ignore_ascii_case(b"auth") => true,
+        [_tag, second, ..] => second.eq_ignore_ascii_case(b"authenticate"),
+        _ => false,
+    }
+}
+
+/// Whether a line of the server asks the client to go on: IMAP `+`, SMTP 334.
+fn is_challenge(line: &[u8]) -> bool {
+    line.starts_with(b"+") || line.starts_with(b"334")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Dir::{Orig, Resp};
+
+    fn masked(pieces: &[(Dir, &str)]) -> String {
+        let mut mask = Mask::default();
+        let shown = pieces.iter().map(|(dir, text)| mask.bytes(*dir, text.as_bytes()));
+        String::from_utf8(shown.collect::<Vec<_>>().concat()).unwrap()
+    }
+
+    #[test]
+    fn http_shows_the_scheme_and_not_the_credentials() {
+        let head = "GET / HTTP/1.1\r\nauthorization: Basic c2VjcmV0\r\n\tc2VjcmV0\r\nHost: a\r\n\r\n";
+        assert_eq!(
+            masked(&[(Orig, head)]),
+            "GET / HTTP/1.1\r\nauthorization: Basic ********\r\n*********\r\nHost: a\r\n\r\n"
+        );
+        assert_eq!(
+            masked(&[(Orig, "Proxy-Authorization:NTLM c2VjcmV0\r\n")]),
+            "Proxy-Authorization:NTLM ********\r\n"
+        );
+    }
+
+    #[test]
+    fn imap_log_in_shows_no_argument() {
+        assert_eq!(
+            masked(&[(Orig, "a1 LOGIN joe secret\r\na2 NOOP\r\n")]),
+            "a1 LOGIN **********\r\na2 NOOP\r\n"
+        );
+        let literals = [
+            (Orig, "a1 login {3}\r\n"),
+            (Resp, "+ go\r\n"),
+            (Orig, "joe {6}\r\nsecret\r\na2 NOOP\r\n"),
+        ];
+        let shown = masked(&literals);
+        assert!(
+            !shown.contains("joe") && !shown.contains("secret") && shown.ends_with("a2 NOOP\r\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_sasl_dialogue_is_masked_to_its_end() {
+        let shown = masked(&[
+            (Orig, "a AUTHENTICATE PLAIN\r\n"),
+            (Resp, "+ \r\n"),
+            (Orig, "c2VjcmV0\r\n"),
+            (Resp, "a OK done\r\n"),
+            (Orig, "b NOOP\r\n"),
+        ]);
+        assert_eq!(
+            shown,
+            "a AUTHENTICATE PLAIN\r\n+ \r\n********\r\na OK done\r\nb NOOP\r\n"
+        );
+        let shown = masked(&[
+            (Orig, "AUTH LOGIN am9l\r\n"),
+            (Resp, "334 UGFzc3dvcmQ6\r\n"),
+            (Orig, "c2VjcmV0\r\n"),
+            (Resp, "535 no\r\n"),
+            (Orig, "QUIT\r\n"),
+        ]);
+        assert_eq!(
+            shown,
+            "AUTH LOGIN ****\r\n334 UGFzc3dvcmQ6\r\n********\r\n535 no\r\nQUIT\r\n"
+        );
+    }
+
+    #[test]
+    fn a_credential_is_masked_wherever_the_segments_are_cut() {
+        let text = "POST / HTTP/1.1\r\nAuthorization: NTLM c2VjcmV0\r\n\r\na LOGIN joe secret\r\nAUTH PLAIN c2VjcmV0\r\n";
+        let whole = masked(&[(Orig, text)]);
+        assert!(!whole.contains("c2Vj") && !whole.contains("joe"));
+        for cut in 0..text.len() {
+            assert_eq!(
+                masked(&[(Orig, &text[..cut]), (Orig, &text[cut..])]),
+                whole,
+                "{cut}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_gap_the_rest_of_the_line_is_not_shown() {
+        let mut mask = Mask::default();
+        mask.bytes(Orig, b"Authoriz");
+        mask.gap(Orig);
+        assert_eq!(
+            mask.bytes(Orig, b"sic c2VjcmV0\r\nHost: a\r\n"),
+            b"************\r\nHost: a\r\n"
+        );
+    }
+}

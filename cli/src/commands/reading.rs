@@ -1,0 +1,58 @@
+//! The part of the work that all commands share that analyze: read captures into facts.
+
+use sibtrace::time::Timestamp;
+use sibtrace::{Analyzer, Capture, Config, Facts};
+
+use crate::exit::{Exit, Result};
+use crate::progress::{self, Watch};
+
+/// Captures that were read.
+pub(crate) struct Reading {
+    /// The settings they were read with.
+    pub(crate) config: Config,
+    /// What judges the facts.
+    pub(crate) analyzer: Analyzer,
+    /// What was seen.
+    pub(crate) facts: Facts,
+    /// How reading went: success, something was unreadable, or the user interrupted.
+    pub(crate) exit: Exit,
+}
+
+impl Reading {
+    /// Reads `captures`, one per vantage point. What cannot be read on is said; what was read so far is kept.
+    pub(crate) fn of(captures: Vec<Capture>, incomplete: bool, config: Config, quiet: bool) -> Result<Self> {
+        let analyzer = Analyzer::new(config.clone())?;
+        let mut watch = Watch::start(quiet);
+        let (facts, error) = analyzer.facts(captures, &mut watch);
+        watch.finish();
+        if let Some(error) = &error {
+            progress::say("error", &crate::output::clean::text(&error.to_string()));
+        }
+        let exit = match (facts.partial, error.is_some() || incomplete) {
+            (true, _) => Exit::Interrupted,
+            (false, true) => Exit::Unusable,
+            (false, false) => Exit::Success,
+        };
+        Ok(Reading {
+            config,
+            analyzer,
+            facts,
+            exit,
+        })
+    }
+
+    /// The time of the first packet.
+    pub(crate) fn start(&self) -> Option<Timestamp> {
+        let firsts = self
+            .facts
+            .vantages
+            .iter()
+            .filter_map(|vantage| vantage.coverage.first);
+        firsts.map(|first| first.time).min()
+    }
+
+    /// Whether anything was read at all. A report about nothing is worse than none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.vantages.iter().all(|vantage| vantage.files.is_empty())
+    }
+}

@@ -1,0 +1,110 @@
+//! What the user named, as captures: files, folders, standard input.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sibtrace::Capture;
+
+use crate::exit::{Failure, Result};
+use crate::progress::warn;
+
+/// What is to be read.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    /// Everything that can be read, as one capture.
+    pub(crate) capture: Capture,
+    /// Something that was named cannot be read.
+    pub(crate) incomplete: bool,
+}
+
+/// A file that is to be read.
+struct Candidate {
+    path: PathBuf,
+    /// It was named, and not just found in a folder.
+    named: bool,
+}
+
+/// Opens what the user named as one capture. What cannot be read is said and left out; when nothing is left, that
+/// is a failure.
+pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
+    if paths.iter().any(|path| path == Path::new("-")) {
+        return match paths.len() {
+            1 => Ok(complete(Capture::from_reader("-", io::stdin())?)),
+            _ => Err(Failure::Usage(
+                "standard input is one capture: - goes with no other file".to_owned(),
+            )),
+        };
+    }
+    let candidates = expand(paths)?;
+    if let [Candidate { path, named: true }] = candidates.as_slice() {
+        return Ok(complete(Capture::open(path)?));
+    }
+    let mut incomplete = false;
+    let mut readable = Vec::new();
+    for Candidate { path, named } in candidates {
+        // A pipe can be opened once only; whether it holds a capture shows when it is read.
+        let probe = match path.is_file() {
+            true => Capture::open(&path).map(drop),
+            false => Ok(()),
+        };
+        match probe {
+            Ok(()) => readable.push(path),
+            Err(error) if named => {
+                incomplete = true;
+                warn(&error.to_string());
+            }
+            Err(error) => warn(&format!("skipped {error}")),
+        }
+    }
+    if readable.is_empty() {
+        return Err(Failure::Usage("none of the files can be read".to_owned()));
+    }
+    Ok(Inputs {
+        capture: Capture::open_set(readable)?,
+        incomplete,
+    })
+}
+
+fn complete(capture: Capture) -> Inputs {
+    Inputs {
+        capture,
+        incomplete: false,
+    }
+}
+
+/// Folders replaced by the files in them, in the order of their names.
+fn expand(paths: &[PathBuf]) -> Result<Vec<Candidate>> {
+    let mut candidates = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            candidates.push(Candidate {
+                path: path.clone(),
+                named: true,
+            });
+            continue;
+        }
+        let mut files = files_in(path).map_err(|error| {
+            Failure::Usage(format!("{}: cannot read the folder: {error}", path.display()))
+        })?;
+        if files.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{}: the folder holds no file",
+                path.display()
+            )));
+        }
+        files.sort();
+        candidates.extend(files.into_iter().map(|path| Candidate { path, named: false }));
+    }
+    Ok(candidates)
+}
+
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
