@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use sibtrace::Capture;
 
 use crate::exit::{Failure, Result};
-use crate::progress::warn;
+use crate::output::clean;
+use crate::progress::{say, warn};
 
 /// What is to be read.
 #[derive(Debug)]
@@ -43,15 +44,16 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     let mut readable = Vec::new();
     for Candidate { path, named } in candidates {
         // A pipe can be opened once only; whether it holds a capture shows when it is read.
-        let probe = match path.is_file() {
-            true => Capture::open(&path).map(drop),
-            false => Ok(()),
+        let is_pipe = path.metadata().is_ok_and(|there| !there.is_file());
+        let probe = match is_pipe {
+            true => Ok(()),
+            false => Capture::open(&path).map(drop),
         };
         match probe {
             Ok(()) => readable.push(path),
             Err(error) if named => {
                 incomplete = true;
-                warn(&error.to_string());
+                say("error", &clean::text(&error.to_string()));
             }
             Err(error) => warn(&format!("skipped {error}")),
         }

@@ -25,9 +25,6 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
-    if reading.is_empty() && reading.exit == Exit::Unusable {
-        return Ok(reading.exit);
-    }
     let mut report = reading.analyzer.judge(&reading.facts);
     settings::set_aside(&mut report, known);
     let exit = exit(&report, args.judgement.fail_on, reading.exit);

@@ -29,9 +29,6 @@ pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
-    if reading.is_empty() && reading.exit == Exit::Unusable {
-        return Ok(reading.exit);
-    }
     let records = records(args.kind, &reading.facts, &reading.config);
     args.destination.write(|output| match format {
         Format::Csv => rows::csv(output, records),

@@ -4,6 +4,7 @@ use sibtrace::time::Timestamp;
 use sibtrace::{Analyzer, Capture, Config, Facts};
 
 use crate::exit::{Exit, Result};
+use crate::output::clean;
 use crate::progress::{self, Watch};
 
 /// Captures that were read.
@@ -25,10 +26,17 @@ impl Reading {
         let mut watch = Watch::start(quiet);
         let (facts, error) = analyzer.facts(captures, &mut watch);
         watch.finish();
-        if let Some(error) = &error {
-            progress::say("error", &crate::output::clean::text(&error.to_string()));
-        }
-        let exit = match (facts.partial, error.is_some() || incomplete) {
+        let nothing_read = facts.vantages.iter().all(|vantage| vantage.files.is_empty());
+        let failed = match error {
+            // A report about nothing is worse than none.
+            Some(error) if nothing_read => return Err(error.into()),
+            Some(error) => {
+                progress::say("error", &clean::text(&error.to_string()));
+                true
+            }
+            None => false,
+        };
+        let exit = match (facts.partial, failed || incomplete) {
             (true, _) => Exit::Interrupted,
             (false, true) => Exit::Unusable,
             (false, false) => Exit::Success,
@@ -49,10 +57,5 @@ impl Reading {
             .iter()
             .filter_map(|vantage| vantage.coverage.first);
         firsts.map(|first| first.time).min()
-    }
-
-    /// Whether anything was read at all. A report about nothing is worse than none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.facts.vantages.iter().all(|vantage| vantage.files.is_empty())
     }
 }
