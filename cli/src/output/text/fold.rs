@@ -17,7 +17,10 @@ pub(crate) struct Block<'a> {
 
 /// The findings in blocks, in the order of their first findings.
 pub(crate) fn blocks<'a>(findings: &'a [Finding], facts: &Facts, config: &Config) -> Vec<Block<'a>> {
-    let homes = homes(facts, config);
+    fold(findings, &homes(facts, config))
+}
+
+fn fold<'a>(findings: &'a [Finding], homes: &HashMap<&str, Home>) -> Vec<Block<'a>> {
     let mut blocks: Vec<Block<'a>> = Vec::new();
     // Findings of one rule come in time order, so the latest block of a kind is the only one to join.
     let mut latest = HashMap::new();
@@ -80,4 +83,70 @@ fn homes<'a>(facts: &'a Facts, config: &Config) -> HashMap<&'a str, Home> {
             Some((&*subscription.request_id, home))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sibtrace::time::Timestamp;
+
+    use super::*;
+    use crate::output::text::samples;
+
+    const MINUTE: i64 = 60_000_000_000;
+
+    /// One finding per (subscription, minute), told by `homes` to come from .1 (a, b, c) and .2 (d).
+    fn folded(findings: &[(&str, i64)]) -> Vec<Vec<String>> {
+        let template = samples::report().findings.swap_remove(1);
+        let findings: Vec<Finding> = findings
+            .iter()
+            .map(|(id, minute)| {
+                let mut finding = template.clone();
+                finding.subject.id = (*id).to_owned();
+                finding.first = Timestamp::from_nanos(minute * MINUTE);
+                finding
+            })
+            .collect();
+        let home = |source: [u8; 4]| Home {
+            source: source.into(),
+            interval: 5 * MINUTE,
+        };
+        let homes = HashMap::from([
+            ("a", home([10, 0, 0, 1])),
+            ("b", home([10, 0, 0, 1])),
+            ("c", home([10, 0, 0, 1])),
+            ("d", home([10, 0, 0, 2])),
+        ]);
+        let ids = |block: &Block<'_>| {
+            block
+                .findings
+                .iter()
+                .map(|finding| finding.subject.id.clone())
+                .collect()
+        };
+        fold(&findings, &homes).iter().map(ids).collect()
+    }
+
+    #[test]
+    fn one_trouble_of_one_source_is_one_block() {
+        assert_eq!(
+            folded(&[("a", 0), ("d", 1), ("b", 2), ("c", 4)]),
+            [vec!["a", "b", "c"], vec!["d"]]
+        );
+    }
+
+    #[test]
+    fn troubles_far_apart_are_two() {
+        assert_eq!(
+            folded(&[("a", 0), ("b", 6), ("c", 7)]),
+            [vec!["a"], vec!["b", "c"]]
+        );
+    }
+
+    #[test]
+    fn a_subject_without_a_home_stands_alone() {
+        assert_eq!(
+            folded(&[("x", 0), ("x", 0), ("a", 0)]),
+            [vec!["x"], vec!["x"], vec!["a"]]
+        );
+    }
 }
