@@ -50,13 +50,13 @@ fn json(output: &mut Output, value: &impl Serialize) -> io::Result<()> {
     writeln!(output, "{}", clean::json(&text))
 }
 
-fn row(rule: &Meta, whole: bool) -> Row {
+fn row(rule: &'static Meta, whole: bool) -> Row {
     Row {
         id: rule.id,
         family: rule.family(),
         severity: rule.severity,
         summary: rule.summary(),
-        text: whole.then_some(rule.text),
+        text: whole.then_some(rule.text.as_str()),
     }
 }
 
