@@ -49,6 +49,11 @@ pub(super) enum Part<T> {
 }
 
 impl Exchange {
+    /// What it is called while its reply arrives.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether replies to it may matter: its request is of interest, or not known yet.
     pub(super) fn may_matter(&self) -> bool {
         match &self.request {
@@ -126,7 +131,7 @@ impl Exchanges {
             if self.orphans.len() == ORPHANS
                 && let Some(oldest) = self.orphans.pop_front()
             {
-                self.emit_orphan(oldest, out);
+                self.emit_orphan(*oldest, out);
             }
             self.orphans.extend(reply);
             return;
@@ -145,7 +150,7 @@ impl Exchanges {
             self.emit(exchange, out);
         }
         while let Some(reply) = self.orphans.pop_front() {
-            self.emit_orphan(reply, out);
+            self.emit_orphan(*reply, out);
         }
     }
 
@@ -178,9 +183,9 @@ impl Exchanges {
     }
 
     /// Of a reply alone only what it says counts.
-    fn emit_orphan(&self, reply: Box<Reply>, out: &mut Vec<Event>) {
+    fn emit_orphan(&self, reply: Reply, out: &mut Vec<Event>) {
         if reply.ews.is_some() {
-            self.push(None, Some(*reply), out);
+            self.push(None, Some(reply), out);
         }
     }
 
@@ -190,11 +195,5 @@ impl Exchanges {
             request,
             reply,
         })));
-    }
-}
-
-impl Exchange {
-    pub(super) fn id(&self) -> u64 {
-        self.id
     }
 }

@@ -41,38 +41,19 @@ pub(super) fn message(first: &[u8], more: bool) -> Probe {
 /// Whether `first`, of which the first [`Probe::LIMIT`] bytes are looked at, begins a request (RFC 9112, 3).
 /// The judgement does not depend on how the bytes were cut into segments.
 pub(super) fn request(first: &[u8], more: bool) -> Probe {
-    let (line, whole, more) = line(first, more);
-    let undecided = if more { Probe::More } else { Probe::No };
-    let Some(space) = memchr::memchr(b' ', line) else {
-        return if !whole && line.iter().all(is_method) {
-            undecided
-        } else {
-            Probe::No
-        };
-    };
-    let (method, target) = line.split_at(space);
+    let (line, is_whole, more) = line(first, more);
+    let space = memchr::memchr(b' ', line);
+    let (method, target) = line.split_at(space.unwrap_or(line.len()));
     let target = target.get(1..).unwrap_or_default();
-    if method.is_empty() || !method.iter().all(is_method) {
-        return Probe::No;
-    }
-    if !target_begins(method, target) {
-        let may_become =
-            !whole && target.len() < b"https://".len() && target.iter().all(u8::is_ascii_graphic);
-        return if may_become { undecided } else { Probe::No };
-    }
-    if whole {
-        let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        return if is_version(version) {
-            Probe::Yes
-        } else {
-            Probe::No
-        };
-    }
-    if more {
-        return Probe::More;
-    }
-    let known = METHODS.iter().any(|known| known.eq_ignore_ascii_case(method));
-    if known { Probe::Yes } else { Probe::No }
+    let is_one = match (is_whole, more) {
+        _ if !method.iter().all(is_method) => false,
+        (true, _) => !method.is_empty() && target.rsplit(|&byte| byte == b' ').next().is_some_and(is_version),
+        (false, true) if line.starts_with(b" ") => false,
+        (false, true) => return Probe::More,
+        // The line is longer than what is looked at, or breaks off.
+        (false, false) => is_known(method) && target_begins(method, target),
+    };
+    if is_one { Probe::Yes } else { Probe::No }
 }
 
 /// Whether `first` begins a reply (RFC 9112, 4).
@@ -102,6 +83,10 @@ fn line(first: &[u8], more: bool) -> (&[u8], bool, bool) {
         }
         None => (seen, false, more && seen.len() < Probe::LIMIT),
     }
+}
+
+fn is_known(method: &[u8]) -> bool {
+    METHODS.iter().any(|known| known.eq_ignore_ascii_case(method))
 }
 
 fn is_method(byte: &u8) -> bool {
@@ -139,6 +124,7 @@ mod tests {
             "OPTIONS * HTTP/1.1\r\n",
             "CONNECT cuc.example.com:443 HTTP/1.1\r\n",
             "X-CUSTOM /a HTTP/1.1\r\n",
+            "GET odd:target HTTP/1.1\r\n",
         ] {
             assert_eq!(request(yes.as_bytes(), true), Probe::Yes, "{yes}");
         }
