@@ -73,7 +73,8 @@ pub struct Request {
     pub state: State,
     /// Method.
     pub method: Box<str>,
-    /// Request target as sent: origin form, absolute form, authority or `*` (RFC 9112, 3.2).
+    /// Request target as sent: origin form, absolute form, authority or `*` (RFC 9112, 3.2). Where the head broke off
+    /// inside it, its captured part.
     pub target: Box<str>,
     /// Minor version: 0 or 1.
     pub version: u8,

@@ -49,6 +49,11 @@ pub(super) enum Part<T> {
 }
 
 impl Exchange {
+    /// What it is called while its reply arrives.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether replies to it may matter: its request is of interest, or not known yet.
     pub(super) fn may_matter(&self) -> bool {
         match &self.request {
@@ -117,7 +122,7 @@ impl Exchanges {
             if self.orphans.len() == ORPHANS
                 && let Some(oldest) = self.orphans.pop_front()
             {
-                self.emit_orphan(oldest, out);
+                self.emit_orphan(*oldest, out);
             }
             self.orphans.extend(reply);
             return;
@@ -136,7 +141,7 @@ impl Exchanges {
             self.emit(exchange, out);
         }
         while let Some(reply) = self.orphans.pop_front() {
-            self.emit_orphan(reply, out);
+            self.emit_orphan(*reply, out);
         }
     }
 
@@ -166,19 +171,13 @@ impl Exchanges {
     }
 
     /// Of a reply alone only what it says counts.
-    fn emit_orphan(&self, reply: Box<Reply>, out: &mut Vec<Event>) {
+    fn emit_orphan(&self, reply: Reply, out: &mut Vec<Event>) {
         if reply.ews.is_some() {
-            self.push(None, Some(*reply), out);
+            self.push(None, Some(reply), out);
         }
     }
 
     fn push(&self, request: Option<Request>, reply: Option<Reply>, out: &mut Vec<Event>) {
         out.push(Event::Http(Box::new(Transaction { client: self.client, request, reply })));
-    }
-}
-
-impl Exchange {
-    pub(super) fn id(&self) -> u64 {
-        self.id
     }
 }

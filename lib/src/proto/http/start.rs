@@ -41,39 +41,31 @@ pub(super) fn message(first: &[u8], more: bool) -> Probe {
 /// Whether `first`, of which the first [`Probe::LIMIT`] bytes are looked at, begins a request (RFC 9112, 3).
 /// The judgement does not depend on how the bytes were cut into segments.
 pub(super) fn request(first: &[u8], more: bool) -> Probe {
-    let (line, whole, more) = line(first, more);
-    let undecided = if more { Probe::More } else { Probe::No };
-    let Some(space) = memchr::memchr(b' ', line) else {
-        return if !whole && line.iter().all(is_method) { undecided } else { Probe::No };
-    };
-    let (method, target) = line.split_at(space);
+    let (line, is_whole, more) = line(first, more);
+    let space = memchr::memchr(b' ', line);
+    let (method, target) = line.split_at(space.unwrap_or(line.len()));
     let target = target.get(1..).unwrap_or_default();
-    if method.is_empty() || !method.iter().all(is_method) {
-        return Probe::No;
-    }
-    if !target_begins(method, target) {
-        let may_become =
-            !whole && target.len() < b"https://".len() && target.iter().all(u8::is_ascii_graphic);
-        return if may_become { undecided } else { Probe::No };
-    }
-    if whole {
-        let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        return if is_version(version) { Probe::Yes } else { Probe::No };
-    }
-    if more {
-        return Probe::More;
-    }
-    let known = METHODS.iter().any(|known| known.eq_ignore_ascii_case(method));
-    if known { Probe::Yes } else { Probe::No }
+    let is_one = match (is_whole, more) {
+        _ if !method.iter().all(is_method) => false,
+        (true, _) => !method.is_empty() && target.rsplit(|&byte| byte == b' ').next().is_some_and(is_version),
+        (false, true) if line.starts_with(b" ") => false,
+        (false, true) => return Probe::More,
+        // The line is longer than what is looked at, or breaks off.
+        (false, false) => is_known(method) && target_begins(method, target),
+    };
+    if is_one { Probe::Yes } else { Probe::No }
 }
 
 /// Whether `first` begins a reply (RFC 9112, 4).
 pub(super) fn reply(first: &[u8], more: bool) -> Probe {
     let (line, whole, more) = line(first, more);
-    let matches = b"HTTP/1.d ddd"
-        .iter()
-        .zip(line)
-        .all(|(want, byte)| if *want == b'd' { byte.is_ascii_digit() } else { want == byte });
+    let matches = b"HTTP/1.d ddd".iter().zip(line).all(|(want, byte)| {
+        if *want == b'd' {
+            byte.is_ascii_digit()
+        } else {
+            want == byte
+        }
+    });
     match (matches, line.len() >= b"HTTP/1.1 200".len()) {
         (true, true) => Probe::Yes,
         (true, false) if !whole && more => Probe::More,
@@ -93,6 +85,10 @@ fn line(first: &[u8], more: bool) -> (&[u8], bool, bool) {
     }
 }
 
+fn is_known(method: &[u8]) -> bool {
+    METHODS.iter().any(|known| known.eq_ignore_ascii_case(method))
+}
+
 fn is_method(byte: &u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }
@@ -100,7 +96,9 @@ fn is_method(byte: &u8) -> bool {
 /// Origin form, absolute form or asterisk; for CONNECT an authority (RFC 9112, 3.2).
 fn target_begins(method: &[u8], target: &[u8]) -> bool {
     if method.eq_ignore_ascii_case(b"CONNECT") {
-        return target.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'[');
+        return target
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'[');
     }
     let scheme = |scheme: &[u8]| {
         let start = target.get(..scheme.len());
@@ -126,6 +124,7 @@ mod tests {
             "OPTIONS * HTTP/1.1\r\n",
             "CONNECT cuc.example.com:443 HTTP/1.1\r\n",
             "X-CUSTOM /a HTTP/1.1\r\n",
+            "GET odd:target HTTP/1.1\r\n",
         ] {
             assert_eq!(request(yes.as_bytes(), true), Probe::Yes, "{yes}");
         }
@@ -152,7 +151,12 @@ mod tests {
         assert_eq!(reply(b"HTTP/1.0 404\r\n", true), Probe::Yes);
         assert_eq!(reply(b"HTTP/1.1 2", true), Probe::More);
         assert_eq!(reply(b"HTTP/1.1 2", false), Probe::No);
-        for no in ["HTTP/2 200\r\n", "HTTP/1.1 OK\r\n", "220 ready\r\n", "* OK IMAP4\r\n"] {
+        for no in [
+            "HTTP/2 200\r\n",
+            "HTTP/1.1 OK\r\n",
+            "220 ready\r\n",
+            "* OK IMAP4\r\n",
+        ] {
             assert_eq!(reply(no.as_bytes(), true), Probe::No, "{no}");
         }
     }

@@ -327,7 +327,7 @@ fn the_next_message_is_found_after_a_hole() {
     let seen = Wire::new()
         .client(&request[..200])
         .gap(Dir::Orig, 300)
-        .client(request[500..].to_owned())
+        .client(&request[500..])
         .client(notify())
         .server(jetty_with_length("500 A", ""))
         .end(Close::Open);
