@@ -243,13 +243,11 @@ pub(crate) struct Look {
 /// The command line as clap knows it, environment variables included.
 pub(crate) fn command() -> clap::Command {
     let settings = settings();
-    on_settings(
-        Args::command(),
-        &|arg| match settings.iter().any(|setting| setting.get_id() == arg.get_id()) {
-            true => from_environment(arg),
-            false => arg,
-        },
-    )
+    on_settings(Args::command(), &|arg| match settings.iter().any(|setting| setting.get_id() == arg.get_id())
+    {
+        true => from_environment(arg),
+        false => arg,
+    })
 }
 
 /// Every setting, grouped by help heading.
@@ -261,17 +259,13 @@ pub(crate) fn settings() -> Vec<Arg> {
         Destination::augment_args,
         Look::augment_args,
     ];
-    let all = groups
-        .into_iter()
-        .fold(clap::Command::new("settings"), |all, add| add(all));
+    let all = groups.into_iter().fold(clap::Command::new("settings"), |all, add| add(all));
     all.get_arguments().cloned().collect()
 }
 
 /// `command` with `change` made to every option of it and of its subcommands.
 pub(crate) fn on_settings(command: clap::Command, change: &dyn Fn(Arg) -> Arg) -> clap::Command {
-    command
-        .mut_args(change)
-        .mut_subcommands(|subcommand| on_settings(subcommand, change))
+    command.mut_args(change).mut_subcommands(|subcommand| on_settings(subcommand, change))
 }
 
 /// The environment variable of a setting.
@@ -306,11 +300,7 @@ mod tests {
             assert!(setting.get_long().is_some(), "{:?}", setting.get_id());
             assert!(setting.get_help().is_some(), "{:?}", setting.get_id());
             let list = matches!(setting.get_action(), ArgAction::Append | ArgAction::SetTrue);
-            assert!(
-                list || !setting.get_default_values().is_empty(),
-                "{:?}",
-                setting.get_id()
-            );
+            assert!(list || !setting.get_default_values().is_empty(), "{:?}", setting.get_id());
         }
     }
 }

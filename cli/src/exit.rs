@@ -53,10 +53,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// A failure to write to standard output.
     pub(crate) fn stdout(source: io::Error) -> Self {
-        Failure::Write {
-            destination: "standard output".to_owned(),
-            source,
-        }
+        Failure::Write { destination: "standard output".to_owned(), source }
     }
 
     /// Says what is wrong on standard error, and gives the exit code for it.

@@ -31,9 +31,7 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     if paths.iter().any(|path| path == Path::new("-")) {
         return match paths.len() {
             1 => Ok(complete(Capture::from_reader("-", io::stdin())?)),
-            _ => Err(Failure::Usage(
-                "standard input is one capture: - goes with no other file".to_owned(),
-            )),
+            _ => Err(Failure::Usage("standard input is one capture: - goes with no other file".to_owned())),
         };
     }
     let candidates = expand(paths)?;
@@ -61,17 +59,11 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     if readable.is_empty() {
         return Err(Failure::Usage("none of the files can be read".to_owned()));
     }
-    Ok(Inputs {
-        capture: Capture::open_set(readable)?,
-        incomplete,
-    })
+    Ok(Inputs { capture: Capture::open_set(readable)?, incomplete })
 }
 
 fn complete(capture: Capture) -> Inputs {
-    Inputs {
-        capture,
-        incomplete: false,
-    }
+    Inputs { capture, incomplete: false }
 }
 
 /// Folders replaced by the files in them, in the order of their names.
@@ -79,20 +71,14 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            candidates.push(Candidate {
-                path: path.clone(),
-                named: true,
-            });
+            candidates.push(Candidate { path: path.clone(), named: true });
             continue;
         }
         let mut files = files_in(path).map_err(|error| {
             Failure::Usage(format!("{}: cannot read the folder: {error}", path.display()))
         })?;
         if files.is_empty() {
-            return Err(Failure::Usage(format!(
-                "{}: the folder holds no file",
-                path.display()
-            )));
+            return Err(Failure::Usage(format!("{}: the folder holds no file", path.display())));
         }
         files.sort();
         candidates.extend(files.into_iter().map(|path| Candidate { path, named: false }));

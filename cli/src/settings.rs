@@ -21,10 +21,8 @@ pub(crate) use known::{Known, set_aside};
 pub(crate) fn load(argv: impl Iterator<Item = OsString>) -> Result<(Args, Vec<Known>)> {
     let argv: Vec<OsString> = argv.collect();
     let args = Args::from_arg_matches(&args::command().try_get_matches_from(&argv)?)?;
-    let about_itself = matches!(
-        args.command,
-        Command::Config | Command::Completions { .. } | Command::Man { .. }
-    );
+    let about_itself =
+        matches!(args.command, Command::Config | Command::Completions { .. } | Command::Man { .. });
     if about_itself {
         return Ok((args, Vec::new()));
     }
@@ -32,10 +30,8 @@ pub(crate) fn load(argv: impl Iterator<Item = OsString>) -> Result<(Args, Vec<Kn
         return Ok((args, Vec::new()));
     };
     // These arguments have just been read without the file, so what is refused now stands in the file.
-    let matches = file
-        .apply(args::command())
-        .try_get_matches_from(&argv)
-        .map_err(|error| file.refused(&error))?;
+    let matches =
+        file.apply(args::command()).try_get_matches_from(&argv).map_err(|error| file.refused(&error))?;
     Ok((Args::from_arg_matches(&matches)?, file.known))
 }
 
@@ -51,10 +47,7 @@ impl Site {
         config.ports.epm = self.epm_port.clone();
         config.ports.tls = self.tls_port.clone();
         // As everywhere on a command line, the last one given counts.
-        let for_all = self
-            .keepalive_interval
-            .iter()
-            .rfind(|interval| interval.port.is_none());
+        let for_all = self.keepalive_interval.iter().rfind(|interval| interval.port.is_none());
         config.keepalive_interval = for_all.map(|interval| interval.length);
         config.keepalive_interval_by_port = self
             .keepalive_interval
@@ -93,10 +86,8 @@ mod tests {
     fn analyze(file: &str, flags: &[&str]) -> Result<Analyze> {
         let file = File::parse("sibtrace.toml".into(), file)?;
         let argv = ["sibtrace", "analyze", "a.pcap"].iter().chain(flags);
-        let matches = file
-            .apply(args::command())
-            .try_get_matches_from(argv)
-            .map_err(|error| file.refused(&error))?;
+        let matches =
+            file.apply(args::command()).try_get_matches_from(argv).map_err(|error| file.refused(&error))?;
         match Args::from_arg_matches(&matches)?.command {
             Command::Analyze(analyze) => Ok(analyze),
             other => panic!("{other:?}"),
@@ -136,11 +127,8 @@ mod tests {
 
     #[test]
     fn a_list_on_the_command_line_replaces_the_files() {
-        let analyze = analyze(
-            "notify-port = [1, 2]",
-            &["--notify-port", "3", "--notify-port", "4,5"],
-        )
-        .unwrap();
+        let analyze =
+            analyze("notify-port = [1, 2]", &["--notify-port", "3", "--notify-port", "4,5"]).unwrap();
         assert_eq!(config(&analyze).ports.notify, [3, 4, 5]);
     }
 
@@ -156,10 +144,7 @@ mod tests {
     #[test]
     fn what_is_wrong_in_the_file_is_said_with_its_name() {
         for (file, message) in [
-            (
-                "exchange-adr = []",
-                "sibtrace.toml: unknown key exchange-adr; did you mean exchange-addr?",
-            ),
+            ("exchange-adr = []", "sibtrace.toml: unknown key exchange-adr; did you mean exchange-addr?"),
             (
                 "slow-reply = \"soon\"",
                 "sibtrace.toml: invalid value 'soon' for '--slow-reply <DUR>': \

@@ -26,10 +26,7 @@ impl Program {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sibtrace"));
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("COLUMNS");
+        command.args(args).current_dir(self.folder.path()).env_remove("COLUMNS");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIBTRACE_")) {
             command.env_remove(name);
         }
@@ -46,9 +43,8 @@ impl Program {
 }
 
 /// A classic pcap header (little-endian, microseconds, Ethernet) without a record.
-const EMPTY_PCAP: [u8; 24] = [
-    0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
-];
+const EMPTY_PCAP: [u8; 24] =
+    [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
 
 fn refused(program: &Program, args: &[&str], message: &Expect) {
     let output = program.run(args);
@@ -92,10 +88,8 @@ fn an_unknown_kind_of_records_suggests_the_nearest() {
 
 #[test]
 fn an_unknown_rule_is_refused() {
-    for args in [
-        ["analyze", "--select", "no-such-rule", "empty.pcap"].as_slice(),
-        &["rule", "no-such-rule"],
-    ] {
+    for args in [["analyze", "--select", "no-such-rule", "empty.pcap"].as_slice(), &["rule", "no-such-rule"]]
+    {
         let output = Program::new().run(args);
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains("no such rule"));
@@ -142,11 +136,8 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let first = |command: &mut Command| command.output().unwrap().stdout.first().copied();
     let json = first(&mut program.command(&["extract", "connections", "empty.pcap"]));
     assert_eq!(json, Some(b'['));
-    let variable = first(
-        program
-            .command(&["extract", "connections", "empty.pcap"])
-            .env("SIBTRACE_FORMAT", "ndjson"),
-    );
+    let variable =
+        first(program.command(&["extract", "connections", "empty.pcap"]).env("SIBTRACE_FORMAT", "ndjson"));
     assert_eq!(variable, None);
     let flag = first(
         program
@@ -181,10 +172,7 @@ fn other_files_of_a_folder_are_skipped_with_a_warning() {
     let output = program.run(&["analyze", "."]);
     assert_eq!(output.status.code(), Some(0));
     let warning = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        warning.contains("skipped ./notes.txt") && !warning.contains("empty.pcap"),
-        "{warning}"
-    );
+    assert!(warning.contains("skipped ./notes.txt") && !warning.contains("empty.pcap"), "{warning}");
 }
 
 #[test]
@@ -213,9 +201,7 @@ fn a_report_goes_into_the_file_that_is_named() {
 fn text_into_a_pipe_has_no_colour_unless_it_is_asked_for() {
     let program = Program::new();
     let plain = program.run(&["analyze", "empty.pcap"]).stdout;
-    let coloured = program
-        .run(&["analyze", "--color", "always", "empty.pcap"])
-        .stdout;
+    let coloured = program.run(&["analyze", "--color", "always", "empty.pcap"]).stdout;
     assert!(!plain.contains(&0x1b) && coloured.contains(&0x1b));
 }
 
@@ -242,26 +228,10 @@ fn a_closed_pipe_is_success() {
 #[test]
 fn completions_and_manual_pages_name_every_command() {
     let program = Program::new();
-    let pages = [
-        ["completions", "bash"],
-        ["completions", "zsh"],
-        ["completions", "fish"],
-    ];
-    for args in pages
-        .iter()
-        .map(|args| args.as_slice())
-        .chain([["man"].as_slice()])
-    {
+    let pages = [["completions", "bash"], ["completions", "zsh"], ["completions", "fish"]];
+    for args in pages.iter().map(|args| args.as_slice()).chain([["man"].as_slice()]) {
         let text = String::from_utf8(program.run(args).stdout).unwrap();
-        for command in [
-            "analyze",
-            "extract",
-            "rule",
-            "follow",
-            "config",
-            "completions",
-            "man",
-        ] {
+        for command in ["analyze", "extract", "rule", "follow", "config", "completions", "man"] {
             assert!(text.contains(command), "{args:?}: {command}");
         }
     }

@@ -75,14 +75,8 @@ pub(crate) fn intervals() -> [Interval; 2] {
     // Unity Connection may listen on any port; only the one of IM and Presence differs.
     let any = config.ports.notify.iter().find(|port| **port != IMP_NOTIFY_PORT);
     [
-        Interval {
-            port: None,
-            length: config.interval_on(any.copied().unwrap_or_default()),
-        },
-        Interval {
-            port: Some(IMP_NOTIFY_PORT),
-            length: config.interval_on(IMP_NOTIFY_PORT),
-        },
+        Interval { port: None, length: config.interval_on(any.copied().unwrap_or_default()) },
+        Interval { port: Some(IMP_NOTIFY_PORT), length: config.interval_on(IMP_NOTIFY_PORT) },
     ]
 }
 
@@ -93,10 +87,7 @@ impl FromStr for Interval {
         let (port, length) = match text.split_once('=') {
             None => (None, text),
             Some((port, length)) => {
-                let number = port
-                    .trim()
-                    .parse()
-                    .map_err(|_| format!("{port:?} is no port number"))?;
+                let number = port.trim().parse().map_err(|_| format!("{port:?} is no port number"))?;
                 (Some(number), length)
             }
         };

@@ -15,9 +15,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.site.configure(&mut config);
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
-    let format = args
-        .destination
-        .format(&[Format::Text, Format::Json, Format::Ndjson])?;
+    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson])?;
 
     let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
@@ -28,9 +26,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     let mut report = reading.analyzer.judge(&reading.facts);
     settings::set_aside(&mut report, known);
     let exit = exit(&report, args.judgement.fail_on, reading.exit);
-    report
-        .findings
-        .retain(|finding| finding.severity >= args.judgement.min_severity.into());
+    report.findings.retain(|finding| finding.severity >= args.judgement.min_severity.into());
 
     args.destination.write(|output| match format {
         Format::Json => json::report(output, &report),
@@ -68,8 +64,7 @@ mod tests {
         assert_eq!(exit(&report, FailOn::Error, Exit::Unusable), Exit::Unusable);
         assert_eq!(exit(&report, FailOn::Error, Exit::Interrupted), Exit::Interrupted);
         let mut mild = report;
-        mild.findings
-            .retain(|finding| finding.severity < sibtrace::rules::Severity::Error);
+        mild.findings.retain(|finding| finding.severity < sibtrace::rules::Severity::Error);
         assert_eq!(exit(&mild, FailOn::Error, Exit::Success), Exit::Success);
         assert_eq!(exit(&mild, FailOn::Warning, Exit::Success), Exit::Findings);
     }

@@ -24,10 +24,7 @@ const KNOWN: &str = "
 ";
 
 pub(crate) fn run() -> Result<Exit> {
-    std::io::stdout()
-        .lock()
-        .write_all(file().as_bytes())
-        .map_err(Failure::stdout)?;
+    std::io::stdout().lock().write_all(file().as_bytes()).map_err(Failure::stdout)?;
     Ok(Exit::Success)
 }
 
@@ -59,10 +56,7 @@ fn choices(setting: &Arg) -> String {
 }
 
 fn value(setting: &Arg) -> String {
-    let defaults = setting
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy());
+    let defaults = setting.get_default_values().iter().map(|value| value.to_string_lossy());
     let mut words = defaults.map(|value| match value.parse::<u64>() {
         Ok(number) => number.to_string(),
         Err(_) => toml::Value::String(value.into_owned()).to_string(),
@@ -84,28 +78,23 @@ mod tests {
     fn in_force() -> String {
         let settings = file().split("\n[[known]]").next().unwrap().to_owned();
         let settings = settings.split("# [[known]]").next().unwrap().to_owned();
-        let keys: Vec<String> = args::settings()
-            .iter()
-            .map(|setting| format!("# {} = ", setting.get_long().unwrap()))
-            .collect();
+        let keys: Vec<String> =
+            args::settings().iter().map(|setting| format!("# {} = ", setting.get_long().unwrap())).collect();
         settings
             .lines()
-            .map(
-                |line| match keys.iter().any(|key| line.starts_with(key.as_str())) {
-                    true => line.trim_start_matches("# "),
-                    false => line,
-                },
-            )
+            .map(|line| match keys.iter().any(|key| line.starts_with(key.as_str())) {
+                true => line.trim_start_matches("# "),
+                false => line,
+            })
             .fold(String::new(), |text, line| text + line + "\n")
     }
 
     #[test]
     fn uncommented_it_changes_nothing() {
         let file = File::parse("sibtrace.toml".into(), &in_force()).unwrap();
-        for argv in [
-            vec!["sibtrace", "analyze", "a.pcap"],
-            vec!["sibtrace", "extract", "connections", "a.pcap"],
-        ] {
+        for argv in
+            [vec!["sibtrace", "analyze", "a.pcap"], vec!["sibtrace", "extract", "connections", "a.pcap"]]
+        {
             let read = |command: clap::Command| {
                 let matches = command.try_get_matches_from(&argv).unwrap();
                 format!("{:?}", args::Args::from_arg_matches(&matches).unwrap())
@@ -118,11 +107,7 @@ mod tests {
     fn every_setting_stands_in_it() {
         let table: toml::Table = in_force().parse().unwrap();
         for setting in args::settings() {
-            assert!(
-                table.contains_key(setting.get_long().unwrap()),
-                "{:?}",
-                setting.get_id()
-            );
+            assert!(table.contains_key(setting.get_long().unwrap()), "{:?}", setting.get_id());
         }
     }
 

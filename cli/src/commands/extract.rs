@@ -11,17 +11,13 @@ use crate::output::rows;
 
 pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
     if args.payload_digest && args.kind != Kind::Connections {
-        return Err(Failure::Usage(
-            "--payload-digest is for `extract connections`".to_owned(),
-        ));
+        return Err(Failure::Usage("--payload-digest is for `extract connections`".to_owned()));
     }
     let mut config = Config::default();
     args.site.configure(&mut config);
     args.running.configure(&mut config);
     config.payload_digest = args.payload_digest;
-    let format = args
-        .destination
-        .format(&[Format::Text, Format::Json, Format::Ndjson, Format::Csv])?;
+    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Csv])?;
 
     let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {

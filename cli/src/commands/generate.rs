@@ -38,9 +38,6 @@ fn subcommand(command: &clap::Command, name: &str) -> Result<clap::Command> {
 }
 
 fn print(bytes: &[u8]) -> Result<Exit> {
-    std::io::stdout()
-        .lock()
-        .write_all(bytes)
-        .map_err(Failure::stdout)?;
+    std::io::stdout().lock().write_all(bytes).map_err(Failure::stdout)?;
     Ok(Exit::Success)
 }

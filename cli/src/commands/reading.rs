@@ -41,21 +41,12 @@ impl Reading {
             (false, true) => Exit::Unusable,
             (false, false) => Exit::Success,
         };
-        Ok(Reading {
-            config,
-            analyzer,
-            facts,
-            exit,
-        })
+        Ok(Reading { config, analyzer, facts, exit })
     }
 
     /// The time of the first packet.
     pub(crate) fn start(&self) -> Option<Timestamp> {
-        let firsts = self
-            .facts
-            .vantages
-            .iter()
-            .filter_map(|vantage| vantage.coverage.first);
+        let firsts = self.facts.vantages.iter().filter_map(|vantage| vantage.coverage.first);
         firsts.map(|first| first.time).min()
     }
 }

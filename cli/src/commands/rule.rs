@@ -25,17 +25,11 @@ struct Row {
 pub(crate) fn run(args: &Rule, look: &Look) -> Result<Exit> {
     let format = args.destination.format(&[Format::Text, Format::Json])?;
     let rules = rules::all();
-    let explained = args
-        .id
-        .as_ref()
-        .and_then(|id| rules.iter().find(|rule| rule.id == id));
+    let explained = args.id.as_ref().and_then(|id| rules.iter().find(|rule| rule.id == id));
     let style = Style::new(look, &args.destination, None);
     args.destination.write(|output| match (format, explained) {
         (Format::Json, Some(rule)) => json(output, &row(rule, true)),
-        (Format::Json, None) => json(
-            output,
-            &rules.iter().map(|rule| row(rule, false)).collect::<Vec<_>>(),
-        ),
+        (Format::Json, None) => json(output, &rules.iter().map(|rule| row(rule, false)).collect::<Vec<_>>()),
         (_, Some(rule)) if output.shows_style(look.color) => {
             output.text(&markdown::page(&text(rule), &style), look.color)
         }
@@ -76,11 +70,7 @@ fn list(rules: &[Meta], style: &Style) -> String {
         }
         let severity = severity_style(rule.severity);
         let mut label = String::new();
-        let _ = write!(
-            label,
-            "  {:longest$}  {severity}{:7}{severity:#}  ",
-            rule.id, rule.severity
-        );
+        let _ = write!(label, "  {:longest$}  {severity}{:7}{severity:#}  ", rule.id, rule.severity);
         page.hanging(&label, longest + 13, &rule.summary().replace('\n', " "));
     }
     page.into_text()

@@ -96,11 +96,7 @@ mod tests {
             ("\u{9b}2J", "\\u{9b}2J", "\\u{9b}2J"),
             ("a\r\nb\tc\0", "a\\r\\nb\\tc\\x00", "a\\r\\nb\\tc\\x00"),
             ("\u{7f}", "\\x7f", "\\x7f"),
-            (
-                "user\u{202e}gpj.exe",
-                "user\\u{202e}gpj.exe",
-                "user\\u{202e}gpj.exe",
-            ),
+            ("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe", "user\\u{202e}gpj.exe"),
             ("zero\u{200b}width", "zero\\u{200b}width", "zero\\u{200b}width"),
             ("line\u{2028}sep", "line\\u{2028}sep", "line\\u{2028}sep"),
             ("tag\u{e0041}", "tag\\u{e0041}", "tag\\u{e0041}"),

@@ -25,10 +25,7 @@ impl Destination {
         if offered.contains(&format) {
             return Ok(format);
         }
-        let names: Vec<String> = offered
-            .iter()
-            .map(|format| format!("{format:?}").to_lowercase())
-            .collect();
+        let names: Vec<String> = offered.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
         Err(Failure::Usage(format!(
             "this command does not write {}; it writes {}",
             format!("{format:?}").to_lowercase(),
@@ -45,10 +42,7 @@ impl Destination {
         };
         write().map_err(|source| match self.is_stdout() {
             true => Failure::stdout(source),
-            false => Failure::Write {
-                destination: self.output.display().to_string(),
-                source,
-            },
+            false => Failure::Write { destination: self.output.display().to_string(), source },
         })
     }
 
@@ -82,10 +76,7 @@ impl Output {
         if path == Path::new("-") {
             return Ok(Output::Standard(BufWriter::new(io::stdout())));
         }
-        if path
-            .metadata()
-            .is_ok_and(|there| !there.is_file() && !there.is_dir())
-        {
+        if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
             return Ok(Output::Device(BufWriter::new(File::create(path)?)));
         }
         let folder = match path.parent() {

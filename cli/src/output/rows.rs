@@ -133,10 +133,7 @@ mod tests {
     #[test]
     fn ndjson_is_one_object_a_line_in_the_order_of_the_fields() {
         let text = written(|output| ndjson(output, rows()));
-        let back: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let back: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(back, rows());
         assert!(text.starts_with(r#"{"frame":7,"latency_us":-3,"#));
     }

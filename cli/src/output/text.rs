@@ -58,19 +58,13 @@ mod tests {
 
     #[test]
     fn the_report_in_full() {
-        let style = Style {
-            detail: Detail::Full,
-            ..samples::style(100)
-        };
+        let style = Style { detail: Detail::Full, ..samples::style(100) };
         expect_file!["text/samples/full.txt"].assert_eq(&shown(&style));
     }
 
     #[test]
     fn the_report_in_brief() {
-        let style = Style {
-            detail: Detail::Brief,
-            ..samples::style(100)
-        };
+        let style = Style { detail: Detail::Brief, ..samples::style(100) };
         expect_file!["text/samples/brief.txt"].assert_eq(&shown(&style));
     }
 
@@ -95,10 +89,7 @@ mod tests {
         }
         evil.summary.notifications.servers = vec![poison.to_owned()];
         for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
-            let style = Style {
-                detail,
-                ..samples::style(80)
-            };
+            let style = Style { detail, ..samples::style(80) };
             let text = report(&evil, &samples::facts(), &Config::default(), &style);
             assert!(!text.contains('\x07') && !text.contains('\u{202e}') && !text.contains("\x1b]"));
             let plain = anstream::adapter::strip_str(&text).to_string();
@@ -109,14 +100,8 @@ mod tests {
     #[test]
     fn no_line_but_a_filter_is_wider_than_the_page() {
         for width in [40, 60, 72, 100, 160] {
-            for line in shown(&samples::style(width))
-                .lines()
-                .filter(|line| !line.contains("frame.number"))
-            {
-                assert!(
-                    unicode_width::UnicodeWidthStr::width(line) <= width,
-                    "{width}: {line}"
-                );
+            for line in shown(&samples::style(width)).lines().filter(|line| !line.contains("frame.number")) {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{width}: {line}");
             }
         }
     }

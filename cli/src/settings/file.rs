@@ -31,10 +31,7 @@ impl File {
         match std::fs::read_to_string(path) {
             Ok(text) => File::parse(path.to_owned(), &text).map(Some),
             Err(error) if optional && error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Failure::Usage(format!(
-                "{}: cannot read: {error}",
-                path.display()
-            ))),
+            Err(error) => Err(Failure::Usage(format!("{}: cannot read: {error}", path.display()))),
         }
     }
 
@@ -43,9 +40,7 @@ impl File {
         let wrong = |cause: String| Failure::Usage(format!("{}: {cause}", path.display()));
         let mut table: Table = text.parse().map_err(|error| wrong(format!("{error}")))?;
         let known = match table.remove("known") {
-            Some(known) => known
-                .try_into()
-                .map_err(|error| wrong(format!("known: {error}")))?,
+            Some(known) => known.try_into().map_err(|error| wrong(format!("known: {error}")))?,
             None => Vec::new(),
         };
         let settings = args::settings();
@@ -110,11 +105,8 @@ mod tests {
 
     #[test]
     fn a_value_may_stand_alone_or_in_a_list() {
-        let file = File::parse(
-            "x.toml".into(),
-            "notify-port = 7080\nimap-port = [143, 993]\nquiet = true",
-        )
-        .unwrap();
+        let file =
+            File::parse("x.toml".into(), "notify-port = 7080\nimap-port = [143, 993]\nquiet = true").unwrap();
         assert_eq!(file.values["notify-port"], ["7080"]);
         assert_eq!(file.values["imap-port"], ["143", "993"]);
         assert_eq!(file.values["quiet"], ["true"]);
@@ -122,11 +114,7 @@ mod tests {
 
     #[test]
     fn tables_and_lists_of_lists_are_refused() {
-        for text in [
-            "notify-port = [[1]]",
-            "slow-reply = { a = 1 }",
-            "[threads]\nn = 1",
-        ] {
+        for text in ["notify-port = [[1]]", "slow-reply = { a = 1 }", "[threads]\nn = 1"] {
             assert!(File::parse("x.toml".into(), text).is_err(), "{text}");
         }
     }

@@ -27,9 +27,7 @@ pub(crate) struct Known {
 /// Moves the findings that are expected out of the list and into the count.
 pub(crate) fn set_aside(report: &mut Report, known: &[Known]) {
     let before = report.findings.len();
-    report
-        .findings
-        .retain(|finding| !known.iter().any(|entry| entry.covers(finding)));
+    report.findings.retain(|finding| !known.iter().any(|entry| entry.covers(finding)));
     report.known += (before - report.findings.len()) as u64;
 }
 
@@ -74,9 +72,7 @@ fn parse(text: &str) -> Option<Timestamp> {
             utc.to_timestamp(day.at(23, 59, 59, 999_999_999)).ok()?
         }
     };
-    i64::try_from(moment.as_nanosecond())
-        .ok()
-        .map(Timestamp::from_nanos)
+    i64::try_from(moment.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }
 
 #[cfg(test)]
@@ -96,11 +92,7 @@ mod tests {
     #[test]
     fn an_entry_covers_its_rule_subject_and_time() {
         let report = samples::report();
-        let finding = report
-            .findings
-            .iter()
-            .find(|finding| finding.rule == "keepalive-missing")
-            .unwrap();
+        let finding = report.findings.iter().find(|finding| finding.rule == "keepalive-missing").unwrap();
         assert!(known(None, None).covers(finding));
         assert!(known(Some(&finding.subject.id.to_uppercase()), None).covers(finding));
         assert!(known(Some(&finding.subject.also[0]), None).covers(finding));

@@ -95,24 +95,14 @@ impl Copies {
 
 impl Ring {
     fn beginning_with(first: Seen) -> Box<Self> {
-        let mut ring = Box::new(Ring {
-            seqs: [0; REMEMBERED],
-            seen: [None; REMEMBERED],
-            next: 0,
-        });
+        let mut ring = Box::new(Ring { seqs: [0; REMEMBERED], seen: [None; REMEMBERED], next: 0 });
         ring.push(first);
         ring
     }
 
     fn holds(&self, packet: &Seen) -> bool {
-        let alike = self
-            .seqs
-            .iter()
-            .zip(&self.seen)
-            .filter(|&(&seq, _)| seq == packet.seq);
-        alike
-            .filter_map(|(_, seen)| seen.as_ref())
-            .any(|seen| seen.is_copied_by(packet))
+        let alike = self.seqs.iter().zip(&self.seen).filter(|&(&seq, _)| seq == packet.seq);
+        alike.filter_map(|(_, seen)| seen.as_ref()).any(|seen| seen.is_copied_by(packet))
     }
 
     fn push(&mut self, packet: Seen) {

@@ -38,22 +38,11 @@ impl Lab {
         code: u8,
     ) -> PacketId {
         let syn = self.unanswered(at, from, to, port, 0)[0];
-        let quoted = self
-            .trace
-            .packets
-            .last()
-            .map(|packet| packet.ip.clone())
-            .unwrap_or_default();
-        let IpAddr::V4(sender) = from.ip else {
-            panic!("this ICMP is IPv4's")
-        };
-        let fields = IpFields {
-            ttl: 254,
-            ident: self.trace.rng.short(),
-        };
+        let quoted = self.trace.packets.last().map(|packet| packet.ip.clone()).unwrap_or_default();
+        let IpAddr::V4(sender) = from.ip else { panic!("this ICMP is IPv4's") };
+        let fields = IpFields { ttl: 254, ident: self.trace.rng.short() };
         let packet = wire::icmp_unreachable(router, sender, fields, code, &quoted);
-        self.trace
-            .push(at + 400 * MICROSECOND, (to.mac, from.mac), packet, None);
+        self.trace.push(at + 400 * MICROSECOND, (to.mac, from.mac), packet, None);
         syn
     }
 
@@ -71,16 +60,12 @@ impl Lab {
             let port = 50_000 + self.trace.rng.between(0, 10_000) as u16;
             let name = self.trace.rng.short();
             let ends = (SocketAddr::new(host.ip, port), SocketAddr::new(resolver.ip, 53));
-            let mut fields = IpFields {
-                ttl: host.ttl(),
-                ident: self.trace.rng.short(),
-            };
+            let mut fields = IpFields { ttl: host.ttl(), ident: self.trace.rng.short() };
             let query = wire::udp(ends.0, ends.1, fields, &dns(name, false));
             self.trace.push(next, (host.mac, resolver.mac), query, None);
             fields.ttl = resolver.ttl();
             let answer = wire::udp(ends.1, ends.0, fields, &dns(name, true));
-            self.trace
-                .push(next + MILLISECOND, (resolver.mac, host.mac), answer, None);
+            self.trace.push(next + MILLISECOND, (resolver.mac, host.mac), answer, None);
             next += every + self.trace.rng.between(0, every / 4);
         }
     }

@@ -76,11 +76,7 @@ impl Block {
             Kind::Fat => literals(&mut lab.trace, span, 24),
         }
         lab.trace.sort();
-        let mut block = Self {
-            bytes: Vec::new(),
-            starts: Vec::new(),
-            span_us: span / MICROSECOND,
-        };
+        let mut block = Self { bytes: Vec::new(), starts: Vec::new(), span_us: span / MICROSECOND };
         for packet in &lab.trace.packets {
             let mut frame = Link::Ethernet.wrap(packet, 0);
             // Ethernet's minimum, without the checksum.
@@ -126,12 +122,7 @@ fn read_length(record: &[u8]) -> usize {
 
 fn move_time(record: &mut [u8], span_us: u64) {
     let field = |at: usize| {
-        u64::from(u32::from_le_bytes([
-            record[at],
-            record[at + 1],
-            record[at + 2],
-            record[at + 3],
-        ]))
+        u64::from(u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]))
     };
     let moment = field(0) * 1_000_000 + field(4) + span_us;
     record[0..4].copy_from_slice(&((moment / 1_000_000) as u32).to_le_bytes());
@@ -183,14 +174,8 @@ fn other_traffic(lab: &mut Lab, span: Nanos, kilobytes: usize) {
     let mut turn: u64 = 0;
     while left > 0 {
         let moment = at(0, 0) + turn * 170 * MILLISECOND % (span - 20 * SECOND);
-        let client = near(
-            IpAddr::V4(Ipv4Addr::new(10, 10, 50, (turn % 250) as u8 + 1)),
-            Stack::Linux,
-        );
-        let server = far(
-            IpAddr::V4(Ipv4Addr::new(10, 20, 0, (turn % 13) as u8 + 1)),
-            Stack::Linux,
-        );
+        let client = near(IpAddr::V4(Ipv4Addr::new(10, 10, 50, (turn % 250) as u8 + 1)), Stack::Linux);
+        let server = far(IpAddr::V4(Ipv4Addr::new(10, 20, 0, (turn % 13) as u8 + 1)), Stack::Linux);
         let size = match turn % 3 {
             0 => download(lab, moment, client, server, &noise),
             1 => records(lab, moment, client, server, &noise),
@@ -225,10 +210,7 @@ fn records(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u8
     talk.handshake();
     let mut size = 0;
     for turn in 0..12 {
-        for (side, length) in [
-            (Side::Originator, 300 + turn * 17),
-            (Side::Responder, 900 + turn * 31),
-        ] {
+        for (side, length) in [(Side::Originator, 300 + turn * 17), (Side::Responder, 900 + turn * 31)] {
             let mut record = vec![0x17, 3, 3, (length >> 8) as u8, length as u8];
             record.extend_from_slice(&noise[turn * 1000..turn * 1000 + length]);
             talk.send(side, &record);
@@ -245,27 +227,16 @@ fn records(lab: &mut Lab, moment: Nanos, client: Host, server: Host, noise: &[u8
 /// RTP of G.711 (RFC 3551): 160 bytes every 20 ms.
 fn media(trace: &mut Trace, moment: Nanos, client: Host, server: Host, noise: &[u8]) -> usize {
     let port = 16_384 + trace.rng.between(0, 8_000) as u16 * 2;
-    let ends = (
-        SocketAddr::new(client.ip, port),
-        SocketAddr::new(server.ip, port + 2),
-    );
+    let ends = (SocketAddr::new(client.ip, port), SocketAddr::new(server.ip, port + 2));
     for turn in 0..16_u16 {
         let mut payload = vec![0x80, 0];
         payload.extend_from_slice(&turn.to_be_bytes());
         payload.extend_from_slice(&(u32::from(turn) * 160).to_be_bytes());
         payload.extend_from_slice(&[1, 2, 3, 4]);
         payload.extend_from_slice(&noise[usize::from(turn) * 160..][..160]);
-        let fields = IpFields {
-            ttl: client.ttl(),
-            ident: turn,
-        };
+        let fields = IpFields { ttl: client.ttl(), ident: turn };
         let packet = wire::udp(ends.0, ends.1, fields, &payload);
-        trace.push(
-            moment + u64::from(turn) * 20 * MILLISECOND,
-            (client.mac, server.mac),
-            packet,
-            None,
-        );
+        trace.push(moment + u64::from(turn) * 20 * MILLISECOND, (client.mac, server.mac), packet, None);
     }
     16 * 214
 }
@@ -284,47 +255,26 @@ fn syns(trace: &mut Trace, span: Nanos, count: u64) {
 fn literals(trace: &mut Trace, span: Nanos, count: u64) {
     let noise = trace.rng.bytes(200_000);
     let text: Vec<u8> = noise.iter().map(|byte| b'A' + byte % 26).collect();
-    let server = Host {
-        mss: 1460,
-        ..far(EXCHANGE, Stack::Windows)
-    };
+    let server = Host { mss: 1460, ..far(EXCHANGE, Stack::Windows) };
     for place in 0..count {
-        let client = near(
-            IpAddr::V4(Ipv4Addr::new(10, 10, 50, place as u8 + 1)),
-            Stack::Windows,
-        );
+        let client = near(IpAddr::V4(Ipv4Addr::new(10, 10, 50, place as u8 + 1)), Stack::Windows);
         let began = at(0, 0) + place * span / count / 2;
         let mut talk = Conversation::new(trace, began, (client, 50_000 + place as u16), (server, 143));
         talk.handshake();
-        talk.send(
-            Side::Responder,
-            b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n",
-        );
+        talk.send(Side::Responder, b"* OK The Microsoft Exchange IMAP4 service is ready.\r\n");
         talk.send(Side::Originator, b"a1 LOGIN agent secret\r\n");
         talk.send(Side::Responder, b"a1 OK LOGIN completed.\r\n");
         for turn in 2..4 {
-            talk.send(
-                Side::Originator,
-                format!("a{turn} FETCH {turn} BODY[]\r\n").as_bytes(),
-            );
-            talk.send(
-                Side::Responder,
-                format!("* {turn} FETCH (BODY[] {{{}}}\r\n", text.len()).as_bytes(),
-            );
+            talk.send(Side::Originator, format!("a{turn} FETCH {turn} BODY[]\r\n").as_bytes());
+            talk.send(Side::Responder, format!("* {turn} FETCH (BODY[] {{{}}}\r\n", text.len()).as_bytes());
             for part in text.chunks(14_600) {
                 talk.send(Side::Responder, part);
                 talk.ack(Side::Originator);
             }
-            talk.send(
-                Side::Responder,
-                format!(")\r\na{turn} OK FETCH completed.\r\n").as_bytes(),
-            );
+            talk.send(Side::Responder, format!(")\r\na{turn} OK FETCH completed.\r\n").as_bytes());
         }
         talk.send(Side::Originator, b"a9 LOGOUT\r\n");
-        talk.send(
-            Side::Responder,
-            b"* BYE signing off.\r\na9 OK LOGOUT completed.\r\n",
-        );
+        talk.send(Side::Responder, b"* BYE signing off.\r\na9 OK LOGOUT completed.\r\n");
         talk.fin(Side::Responder);
         talk.fin(Side::Originator);
         talk.ack(Side::Responder);
@@ -368,10 +318,7 @@ mod tests {
             options: &ip[40..payload],
             payload: &ip[payload..],
         };
-        let fields = IpFields {
-            ttl: ip[8],
-            ident: short(4),
-        };
+        let fields = IpFields { ttl: ip[8], ident: short(4) };
         wire::tcp(end(12, 20), end(16, 22), fields, &segment)
     }
 

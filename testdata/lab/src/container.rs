@@ -19,11 +19,7 @@ impl Record {
     pub fn new(time: Nanos, mut frame: Vec<u8>, snaplen: usize) -> Self {
         let original = frame.len() as u32;
         frame.truncate(snaplen);
-        Self {
-            time,
-            data: frame,
-            original,
-        }
+        Self { time, data: frame, original }
     }
 }
 
@@ -117,18 +113,8 @@ impl Container {
             }
             Self::NgSections => {
                 let (first, second) = records.split_at(records.len() / 2);
-                let mut out = Self::NgEnhanced {
-                    order: Order::Little,
-                    resolution: MICRO,
-                }
-                .write(first, link);
-                out.extend(
-                    Self::NgEnhanced {
-                        order: Order::Big,
-                        resolution: 9,
-                    }
-                    .write(second, link),
-                );
+                let mut out = Self::NgEnhanced { order: Order::Little, resolution: MICRO }.write(first, link);
+                out.extend(Self::NgEnhanced { order: Order::Big, resolution: 9 }.write(second, link));
                 out
             }
             Self::NgDecorated { drops } => {
@@ -194,10 +180,7 @@ pub fn pcap_offset(records: &[Record], number: u64) -> usize {
 }
 
 fn pcap(records: &[Record], link: u16, order: Order, magic: u32, snaplen: u32) -> Vec<u8> {
-    let mut out = Writer {
-        order,
-        out: Vec::new(),
-    };
+    let mut out = Writer { order, out: Vec::new() };
     out.u32(magic);
     out.u16(2);
     out.u16(4);
@@ -273,10 +256,7 @@ struct Ng {
 
 impl Ng {
     fn new(order: Order) -> Self {
-        let mut file = Self {
-            order,
-            out: Vec::new(),
-        };
+        let mut file = Self { order, out: Vec::new() };
         let mut body = file.body();
         body.u32(0x1a2b_3c4d);
         body.u16(1);
@@ -289,10 +269,7 @@ impl Ng {
     }
 
     fn body(&self) -> Writer {
-        Writer {
-            order: self.order,
-            out: Vec::new(),
-        }
+        Writer { order: self.order, out: Vec::new() }
     }
 
     fn block(&mut self, kind: u32, body: Writer) {
@@ -380,10 +357,6 @@ impl Ng {
 /// Nanoseconds in units of `if_tsresol`: a power of ten, or of two with the top bit.
 fn ticks(time: Nanos, resolution: u8) -> u64 {
     let exponent = u32::from(resolution & 0x7f);
-    let per_second = if resolution & 0x80 == 0 {
-        10_u128.pow(exponent)
-    } else {
-        1_u128 << exponent
-    };
+    let per_second = if resolution & 0x80 == 0 { 10_u128.pow(exponent) } else { 1_u128 << exponent };
     (u128::from(time) * per_second / u128::from(SECOND)) as u64
 }

@@ -30,11 +30,7 @@ impl Lab {
     pub fn new(name: &str) -> Self {
         let mut rng = Rng::named(name);
         let port = 40_000 + rng.between(0, 2_000) as u16;
-        Self {
-            trace: Trace::new(rng),
-            sent: Vec::new(),
-            port,
-        }
+        Self { trace: Trace::new(rng), sent: Vec::new(), port }
     }
 
     /// A new subscription, made by Exchange at `created`.
@@ -44,11 +40,7 @@ impl Lab {
         let counter = self.trace.rng.between(100_000, 900_000_000);
         let id = ews::guid_text(&self.guid());
         let soap_id = ews::subscription_id(SERVER, &self.guid(), created, Some(&mailbox));
-        let interval = if how.port == PRESENCE_PORT {
-            60 * MINUTE
-        } else {
-            5 * MINUTE
-        };
+        let interval = if how.port == PRESENCE_PORT { 60 * MINUTE } else { 5 * MINUTE };
         let how = how.clone();
         Subscription {
             id,
@@ -77,12 +69,7 @@ impl Lab {
     pub fn renew(&mut self, old: &Subscription, created: Nanos) -> Subscription {
         let id = ews::guid_text(&self.guid());
         let soap_id = ews::subscription_id(&old.server, &self.guid(), created, Some(&old.mailbox));
-        Subscription {
-            id,
-            soap_id,
-            last: None,
-            ..old.clone()
-        }
+        Subscription { id, soap_id, last: None, ..old.clone() }
     }
 
     fn guid(&mut self) -> Guid {
@@ -144,23 +131,15 @@ impl Lab {
 
     /// One to three events, and whether more follow at once.
     pub fn message_part(&mut self, subscription: &mut Subscription, at: Nanos, more: bool) -> Sent {
-        const EVENTS: [Event; 5] = [
-            Event::NewMail,
-            Event::Created,
-            Event::Modified,
-            Event::Moved,
-            Event::Deleted,
-        ];
+        const EVENTS: [Event; 5] =
+            [Event::NewMail, Event::Created, Event::Modified, Event::Moved, Event::Deleted];
         let previous = ews::watermark(&subscription.database, subscription.counter);
         let count = self.trace.rng.between(1, 4);
         let mut events = Vec::new();
         for _ in 0..count {
             subscription.counter += self.trace.rng.between(1, 5);
             let event = EVENTS[self.trace.rng.between(0, 5) as usize];
-            events.push((
-                event,
-                ews::watermark(&subscription.database, subscription.counter),
-            ));
+            events.push((event, ews::watermark(&subscription.database, subscription.counter)));
         }
         let body = notice(subscription, at, previous, events, more);
         subscription.last = Some((Kind::Message, body.clone()));
@@ -196,15 +175,8 @@ impl Lab {
         } else {
             "/NotificationService/services/NotificationService"
         };
-        let origin = if how.absolute {
-            format!("http://{host}")
-        } else {
-            String::new()
-        };
-        let target = format!(
-            "{origin}{service}?id={}&pid={}",
-            subscription.id, subscription.pid
-        );
+        let origin = if how.absolute { format!("http://{host}") } else { String::new() };
+        let target = format!("{origin}{service}?id={}&pid={}", subscription.id, subscription.pid);
         let head = ews::post(&target, &host, body.len(), &how.headers);
         let sent = self.carry(subscription, kind, (&head, &body), at, how);
         self.sent.push(sent.clone());
@@ -246,11 +218,7 @@ impl Lab {
                 }
             }
             answer => {
-                talk.wait(if let Reply::Late(late) = answer {
-                    *late
-                } else {
-                    thinking
-                });
+                talk.wait(if let Reply::Late(late) = answer { *late } else { thinking });
                 let (code, bytes, sized) = match answer {
                     Reply::Unsubscribe => (200, ews::jetty_ok("Unsubscribe", talk.now), false),
                     Reply::Error(code, reason) => (*code, ews::jetty_error(*code, reason, talk.now), true),

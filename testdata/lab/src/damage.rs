@@ -13,9 +13,7 @@ pub fn lose(trace: &mut Trace, lost: &[PacketId]) {
 
 /// Takes out all packets between two moments, as a sniffer does that stalls.
 pub fn stall(trace: &mut Trace, from: Nanos, until: Nanos) {
-    trace
-        .packets
-        .retain(|packet| packet.time < from || packet.time >= until);
+    trace.packets.retain(|packet| packet.time < from || packet.time >= until);
 }
 
 /// Keeps only what is not sent by `host`: a SPAN session of one direction.

@@ -15,13 +15,7 @@ pub type Guid = [u8; 16];
 /// A GUID as people write it.
 pub fn guid_text(guid: &Guid) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let turned = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .rev()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let turned = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
     format!(
         "{}-{}-{}-{}-{}",
         turned(&guid[0..4]),
@@ -92,11 +86,7 @@ pub struct Notice<'a> {
 impl Notice<'_> {
     /// The SOAP envelope, with the prefixes that Exchange uses.
     pub fn body(&self) -> String {
-        let events: String = self
-            .events
-            .iter()
-            .map(|(event, mark)| self.event(*event, mark))
-            .collect();
+        let events: String = self.events.iter().map(|(event, mark)| self.event(*event, mark)).collect();
         envelope(
             "Success",
             &format!(
@@ -119,21 +109,14 @@ impl Notice<'_> {
             Event::Moved => "MovedEvent",
         };
         let item = |kind: &str, tail: &str| {
-            format!(
-                "<t:{kind} Id=\"AAMkADc3Y2M2{}{tail}=\" ChangeKey=\"CQAAAA==\" />",
-                &mark[12..28]
-            )
+            format!("<t:{kind} Id=\"AAMkADc3Y2M2{}{tail}=\" ChangeKey=\"CQAAAA==\" />", &mark[12..28])
         };
         let old = if event == Event::Moved {
             item("OldItemId", "b") + &item("OldParentFolderId", "c")
         } else {
             String::new()
         };
-        let unread = if event == Event::Modified {
-            "<t:UnreadCount>3</t:UnreadCount>"
-        } else {
-            ""
-        };
+        let unread = if event == Event::Modified { "<t:UnreadCount>3</t:UnreadCount>" } else { "" };
         format!(
             "<t:{name}><t:Watermark>{mark}</t:Watermark><t:TimeStamp>{}</t:TimeStamp>{}{}{old}{unread}</t:{name}>",
             soap_time(self.time),
@@ -168,12 +151,7 @@ fn envelope(class: &str, content: &str) -> String {
 
 fn soap_time(time: Nanos) -> String {
     let seconds = time / (1_000_000 * MICROSECOND);
-    format!(
-        "2014-06-29T{:02}:{:02}:{:02}Z",
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("2014-06-29T{:02}:{:02}:{:02}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// Unity Connection's 200: 146 header bytes, no length, the body ends with the connection.
@@ -243,10 +221,7 @@ mod tests {
     #[test]
     fn a_reply_has_the_146_header_bytes_and_343_body_bytes_that_jetty_sends() {
         let reply = jetty_ok("OK", ORIGIN);
-        let head = reply
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .map(|at| at + 4);
+        let head = reply.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
         assert_eq!((head, reply.len()), (Some(146), 489));
     }
 

@@ -128,9 +128,7 @@ impl Facts {
             };
             count(posts.iter().filter(with).count())
         };
-        let silent = posts
-            .iter()
-            .filter(|sent| !sent.reply.iter().any(|packet| present.contains(packet)));
+        let silent = posts.iter().filter(|sent| !sent.reply.iter().any(|packet| present.contains(packet)));
         let ids: BTreeSet<_> = posts.iter().map(|sent| &sent.subscription).collect();
         let sources: BTreeSet<IpAddr> = posts.iter().map(|sent| sent.source).collect();
         Self {

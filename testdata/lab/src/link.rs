@@ -84,12 +84,7 @@ impl Link {
             Self::QinQ => frame(
                 (packet.source, packet.destination),
                 0x88a8,
-                &[
-                    &[0, 100, 0x81, 0, 0, 30],
-                    &ethertype.to_be_bytes()[..],
-                    &packet.ip,
-                ]
-                .concat(),
+                &[&[0, 100, 0x81, 0, 0, 30], &ethertype.to_be_bytes()[..], &packet.ip].concat(),
             ),
             Self::Sll => {
                 let mut out = vec![0, 0, 0, 1, 0, 6];
@@ -114,46 +109,25 @@ impl Link {
             Self::Ppp => after(&[0xff, 0x03, 0x00, if six { 0x57 } else { 0x21 }]),
             Self::Pppoe => {
                 let length = (packet.ip.len() as u16 + 2).to_be_bytes();
-                let header = [
-                    0x11,
-                    0,
-                    0,
-                    7,
-                    length[0],
-                    length[1],
-                    0,
-                    if six { 0x57 } else { 0x21 },
-                ];
+                let header = [0x11, 0, 0, 7, length[0], length[1], 0, if six { 0x57 } else { 0x21 }];
                 frame((packet.source, packet.destination), 0x8864, &after(&header))
             }
             Self::Gre => {
                 let kind = ethertype.to_be_bytes();
                 tunnel(protocol::GRE, number, &after(&[0, 0, kind[0], kind[1]]))
             }
-            Self::Erspan1 => tunnel(
-                protocol::GRE,
-                number,
-                &[&[0, 0, 0x88, 0xbe], &ethernet()[..]].concat(),
-            ),
+            Self::Erspan1 => tunnel(protocol::GRE, number, &[&[0, 0, 0x88, 0xbe], &ethernet()[..]].concat()),
             Self::Erspan2 => {
                 // Version 1, VLAN 30, session 7; index 0.
                 let header = [0x10, 30, 0, 7, 0, 0, 0, 0];
-                tunnel(
-                    protocol::GRE,
-                    number,
-                    &sequenced(0x88be, number, &header, &ethernet()),
-                )
+                tunnel(protocol::GRE, number, &sequenced(0x88be, number, &header, &ethernet()))
             }
             Self::Erspan3 => {
                 // Version 2, VLAN 30, session 7; a timestamp; no security tag, Ethernet frame, no subheader.
                 let mut header = vec![0x20, 30, 0, 7];
                 header.extend_from_slice(&((packet.time / 100_000) as u32).to_be_bytes());
                 header.extend_from_slice(&[0, 0, 0, 0]);
-                tunnel(
-                    protocol::GRE,
-                    number,
-                    &sequenced(0x22eb, number, &header, &ethernet()),
-                )
+                tunnel(protocol::GRE, number, &sequenced(0x22eb, number, &header, &ethernet()))
             }
             Self::Vxlan => {
                 let payload = [&[0x08, 0, 0, 0, 0, 0x13, 0x88, 0], &ethernet()[..]].concat();
@@ -189,19 +163,9 @@ fn tunnel(protocol: u8, number: u32, body: &[u8]) -> Vec<u8> {
 
 /// GRE with a sequence number (RFC 2890), as ERSPAN II and III have it.
 fn sequenced(kind: u16, number: u32, header: &[u8], inner: &[u8]) -> Vec<u8> {
-    [
-        &[0x10, 0],
-        &kind.to_be_bytes()[..],
-        &number.to_be_bytes(),
-        header,
-        inner,
-    ]
-    .concat()
+    [&[0x10, 0], &kind.to_be_bytes()[..], &number.to_be_bytes(), header, inner].concat()
 }
 
 fn fields(number: u32) -> IpFields {
-    IpFields {
-        ttl: 255,
-        ident: number as u16,
-    }
+    IpFields { ttl: 255, ident: number as u16 }
 }

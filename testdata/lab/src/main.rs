@@ -39,23 +39,13 @@ enum Command {
 fn main() -> io::Result<()> {
     match Args::parse().command {
         Command::Write { folder } => write(&folder),
-        Command::Bulk {
-            kind,
-            bytes,
-            seed,
-            output,
-        } => {
+        Command::Bulk { kind, bytes, seed, output } => {
             let mut out: Box<dyn Write> = if output.as_os_str() == "-" {
                 Box::new(io::stdout().lock())
             } else {
                 Box::new(File::create(output)?)
             };
-            bulk::write(
-                kind,
-                bytes,
-                seed,
-                &mut BufWriter::with_capacity(1 << 20, &mut out),
-            )
+            bulk::write(kind, bytes, seed, &mut BufWriter::with_capacity(1 << 20, &mut out))
         }
     }
 }

@@ -41,11 +41,7 @@ impl Scenario {
             path: path.into(),
             description: description.into(),
             lab,
-            config: Config {
-                exchange_addrs: vec![EXCHANGE],
-                cuc_addrs: vec![CUC],
-                ..Config::default()
-            },
+            config: Config { exchange_addrs: vec![EXCHANGE], cuc_addrs: vec![CUC], ..Config::default() },
             expect: Vec::new(),
             allow: Vec::new(),
             forbid: Vec::new(),
@@ -83,19 +79,13 @@ impl Scenario {
     /// A finding that must be reported, with the packets that must be among its evidence.
     pub fn expect_on(mut self, rule: &str, subject: &str, packets: &[PacketId]) -> Self {
         let finding = finding(rule, Some(subject));
-        self.expect.push(Wanted {
-            finding,
-            packets: packets.to_vec(),
-        });
+        self.expect.push(Wanted { finding, packets: packets.to_vec() });
         self
     }
 
     /// A finding that must be reported, on whatever subject.
     pub fn expect_somewhere(mut self, rule: &str) -> Self {
-        self.expect.push(Wanted {
-            finding: finding(rule, None),
-            packets: Vec::new(),
-        });
+        self.expect.push(Wanted { finding: finding(rule, None), packets: Vec::new() });
         self
     }
 
@@ -246,9 +236,7 @@ impl Scenario {
                 finding.subject = files.first().cloned();
             }
             let frame = |packet| {
-                *frames
-                    .get(packet)
-                    .unwrap_or_else(|| panic!("{}: evidence was not captured", self.path))
+                *frames.get(packet).unwrap_or_else(|| panic!("{}: evidence was not captured", self.path))
             };
             finding.frames = wanted.packets.iter().map(frame).collect();
             finding

@@ -137,10 +137,7 @@ impl Delivery {
 
     /// The same with another answer.
     pub fn answered(&self, reply: Reply) -> Self {
-        Self {
-            reply,
-            ..self.clone()
-        }
+        Self { reply, ..self.clone() }
     }
 }
 
@@ -213,12 +210,5 @@ pub(crate) fn notice(
     events: Vec<(Event, String)>,
     more: bool,
 ) -> String {
-    Notice {
-        subscription: &subscription.soap_id,
-        previous,
-        events,
-        more,
-        time: at,
-    }
-    .body()
+    Notice { subscription: &subscription.soap_id, previous, events, more, time: at }.body()
 }

@@ -113,15 +113,7 @@ impl<'t> Conversation<'t> {
             stamped: 0,
         });
         let timestamps = ends.iter().all(|end| end.host.stack == Stack::Linux);
-        Self {
-            trace,
-            ends,
-            timestamps,
-            connection,
-            began: at,
-            last: None,
-            now: at,
-        }
+        Self { trace, ends, timestamps, connection, began: at, last: None, now: at }
     }
 
     /// Lets time pass.
@@ -226,28 +218,13 @@ impl<'t> Conversation<'t> {
         let macs = (self.ends[side.index()].host.mac, other.host.mac);
         let end = &mut self.ends[side.index()];
         let source = SocketAddr::new(end.host.ip, end.port);
-        let window = if bits & flags::RST != 0 {
-            0
-        } else {
-            end.host.stack.window(syn)
-        };
-        let segment = Segment {
-            seq: end.seq,
-            ack,
-            flags: bits,
-            window,
-            options: &options,
-            payload,
-        };
-        let fields = IpFields {
-            ttl: end.host.ttl(),
-            ident: end.ident,
-        };
+        let window = if bits & flags::RST != 0 { 0 } else { end.host.stack.window(syn) };
+        let segment = Segment { seq: end.seq, ack, flags: bits, window, options: &options, payload };
+        let fields = IpFields { ttl: end.host.ttl(), ident: end.ident };
         let packet = wire::tcp(source, destination, fields, &segment);
         end.ident = end.ident.wrapping_add(1);
-        end.seq = end
-            .seq
-            .wrapping_add(payload.len() as u32 + u32::from(bits & (flags::SYN | flags::FIN) != 0));
+        end.seq =
+            end.seq.wrapping_add(payload.len() as u32 + u32::from(bits & (flags::SYN | flags::FIN) != 0));
         self.trace.push(self.now, macs, packet, Some(self.connection))
     }
 

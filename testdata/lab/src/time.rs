@@ -23,11 +23,7 @@ pub fn http_date(moment: Nanos) -> String {
     let origin_day = ORIGIN / (24 * HOUR);
     let day = (moment / (24 * HOUR)).saturating_sub(origin_day);
     // The origin is the last day but one of a month, and no scenario lasts longer than a month.
-    let (month, date) = if day < 2 {
-        ("Jun", 29 + day)
-    } else {
-        ("Jul", day - 1)
-    };
+    let (month, date) = if day < 2 { ("Jun", 29 + day) } else { ("Jul", day - 1) };
     let seconds = moment / SECOND;
     format!(
         "{}, {date:02} {month} 2014 {:02}:{:02}:{:02} GMT",

@@ -40,26 +40,14 @@ pub struct Trace {
 impl Trace {
     /// An empty trace.
     pub fn new(rng: Rng) -> Self {
-        Self {
-            rng,
-            packets: Vec::new(),
-            ids: 0,
-            connections: 0,
-        }
+        Self { rng, packets: Vec::new(), ids: 0, connections: 0 }
     }
 
     /// Adds a packet.
     pub fn push(&mut self, time: Nanos, macs: (Mac, Mac), ip: Vec<u8>, connection: Option<u32>) -> PacketId {
         let id = self.name();
         let (source, destination) = macs;
-        self.packets.push(Packet {
-            id,
-            time,
-            source,
-            destination,
-            ip,
-            connection,
-        });
+        self.packets.push(Packet { id, time, source, destination, ip, connection });
         id
     }
 
@@ -82,20 +70,12 @@ impl Trace {
 
     /// Frame numbers by name, for packets that are in the trace; counted from 1.
     pub fn frames(&self) -> HashMap<PacketId, u64> {
-        self.packets
-            .iter()
-            .zip(1..)
-            .map(|(packet, frame)| (packet.id, frame))
-            .collect()
+        self.packets.iter().zip(1..).map(|(packet, frame)| (packet.id, frame)).collect()
     }
 
     /// How many TCP connections have at least one packet here.
     pub fn connection_count(&self) -> u64 {
-        let seen: BTreeSet<u32> = self
-            .packets
-            .iter()
-            .filter_map(|packet| packet.connection)
-            .collect();
+        let seen: BTreeSet<u32> = self.packets.iter().filter_map(|packet| packet.connection).collect();
         seen.len() as u64
     }
 }

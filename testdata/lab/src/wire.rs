@@ -190,11 +190,7 @@ fn seal(body: &mut [u8], at: usize, protocol: u8, source: IpAddr, destination: I
         };
     }
     let sum = checksum(sum, body);
-    let sum = if sum == 0 && protocol == self::protocol::UDP {
-        0xffff
-    } else {
-        sum
-    };
+    let sum = if sum == 0 && protocol == self::protocol::UDP { 0xffff } else { sum };
     body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 

@@ -33,25 +33,15 @@ fn every_rule_folder_has_a_hit_that_expects_its_rule_and_a_miss_that_does_not() 
     let mut hits = BTreeSet::new();
     let mut misses = BTreeSet::new();
     for (path, bytes) in scenarios::files() {
-        let Some((folder, name)) = path.split_once('/') else {
-            panic!("{path} is in no folder")
-        };
+        let Some((folder, name)) = path.split_once('/') else { panic!("{path} is in no folder") };
         if !name.ends_with(".label.json") {
             continue;
         }
         let label: Value = serde_json::from_slice(&bytes).unwrap();
-        let expects = |rule: &str| {
-            label["expect"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|finding| finding["rule"] == rule)
-        };
+        let expects =
+            |rule: &str| label["expect"].as_array().unwrap().iter().any(|finding| finding["rule"] == rule);
         for forbidden in label["forbid"].as_array().unwrap() {
-            assert!(
-                !expects(forbidden.as_str().unwrap()),
-                "{path} expects what it forbids"
-            );
+            assert!(!expects(forbidden.as_str().unwrap()), "{path} expects what it forbids");
         }
         if name.starts_with("hit") {
             assert!(expects(folder), "{path} does not expect its rule at all");

@@ -88,10 +88,7 @@ impl Mask {
     fn end_of_line(&mut self, dir: Dir) {
         let side = &mut self.sides[dir as usize];
         let line = side.line.strip_suffix(b"\r").unwrap_or(&side.line);
-        let words: Vec<&[u8]> = line
-            .split(|byte| *byte == b' ')
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
         if authenticates(&words) {
             self.dialogue = Some(dir);
         } else if self.dialogue == Some(dir.flip()) && !is_challenge(line) {
@@ -165,11 +162,8 @@ mod tests {
             masked(&[(Orig, "a1 LOGIN joe secret\r\na2 NOOP\r\n")]),
             "a1 LOGIN **********\r\na2 NOOP\r\n"
         );
-        let literals = [
-            (Orig, "a1 login {3}\r\n"),
-            (Resp, "+ go\r\n"),
-            (Orig, "joe {6}\r\nsecret\r\na2 NOOP\r\n"),
-        ];
+        let literals =
+            [(Orig, "a1 login {3}\r\n"), (Resp, "+ go\r\n"), (Orig, "joe {6}\r\nsecret\r\na2 NOOP\r\n")];
         let shown = masked(&literals);
         assert!(
             !shown.contains("joe") && !shown.contains("secret") && shown.ends_with("a2 NOOP\r\n"),
@@ -186,10 +180,7 @@ mod tests {
             (Resp, "a OK done\r\n"),
             (Orig, "b NOOP\r\n"),
         ]);
-        assert_eq!(
-            shown,
-            "a AUTHENTICATE PLAIN\r\n+ \r\n********\r\na OK done\r\nb NOOP\r\n"
-        );
+        assert_eq!(shown, "a AUTHENTICATE PLAIN\r\n+ \r\n********\r\na OK done\r\nb NOOP\r\n");
         let shown = masked(&[
             (Orig, "AUTH LOGIN am9l\r\n"),
             (Resp, "334 UGFzc3dvcmQ6\r\n"),
@@ -197,10 +188,7 @@ mod tests {
             (Resp, "535 no\r\n"),
             (Orig, "QUIT\r\n"),
         ]);
-        assert_eq!(
-            shown,
-            "AUTH LOGIN ****\r\n334 UGFzc3dvcmQ6\r\n********\r\n535 no\r\nQUIT\r\n"
-        );
+        assert_eq!(shown, "AUTH LOGIN ****\r\n334 UGFzc3dvcmQ6\r\n********\r\n535 no\r\nQUIT\r\n");
     }
 
     #[test]
@@ -209,11 +197,7 @@ mod tests {
         let whole = masked(&[(Orig, text)]);
         assert!(!whole.contains("c2Vj") && !whole.contains("joe"));
         for cut in 0..text.len() {
-            assert_eq!(
-                masked(&[(Orig, &text[..cut]), (Orig, &text[cut..])]),
-                whole,
-                "{cut}"
-            );
+            assert_eq!(masked(&[(Orig, &text[..cut]), (Orig, &text[cut..])]), whole, "{cut}");
         }
     }
 
@@ -222,9 +206,6 @@ mod tests {
         let mut mask = Mask::default();
         mask.bytes(Orig, b"Authoriz");
         mask.gap(Orig);
-        assert_eq!(
-            mask.bytes(Orig, b"sic c2VjcmV0\r\nHost: a\r\n"),
-            b"************\r\nHost: a\r\n"
-        );
+        assert_eq!(mask.bytes(Orig, b"sic c2VjcmV0\r\nHost: a\r\n"), b"************\r\nHost: a\r\n");
     }
 }

@@ -39,10 +39,7 @@ fn show(page: &mut Page, block: &Block<'_>, report: &Report, style: &Style) {
     let Some(finding) = block.findings.first() else {
         return;
     };
-    let (severity, confidence) = (
-        severity_style(finding.severity),
-        confidence_style(finding.confidence),
-    );
+    let (severity, confidence) = (severity_style(finding.severity), confidence_style(finding.confidence));
     page.paragraph(
         0,
         &format!(
@@ -55,11 +52,7 @@ fn show(page: &mut Page, block: &Block<'_>, report: &Report, style: &Style) {
     page.paragraph(2, &clean::text(&finding.title));
     if let Some(source) = block.source {
         let others = block.findings.len() - 1;
-        let noun = if others == 1 {
-            "subscription"
-        } else {
-            "subscriptions"
-        };
+        let noun = if others == 1 { "subscription" } else { "subscriptions" };
         page.paragraph(
             2,
             &format!("The same holds at the same time for {others} more {noun} from {source}."),
@@ -124,15 +117,8 @@ fn frames(page: &mut Page, finding: &Finding, report: &Report, style: &Style) {
         (_, []) => Vec::new(),
     };
     let hidden = evidence.len() - shown.len();
-    let widest = shown
-        .iter()
-        .map(|one| one.frame.to_string().len())
-        .max()
-        .unwrap_or(0);
-    let first_day = report
-        .captures
-        .first()
-        .and_then(|capture| style.clock.day(capture.first?));
+    let widest = shown.iter().map(|one| one.frame.to_string().len()).max().unwrap_or(0);
+    let first_day = report.captures.first().and_then(|capture| style.clock.day(capture.first?));
     let mut label = "frames";
     for (index, one) in shown.iter().enumerate() {
         if hidden > 0 && index + 1 == shown.len() {
@@ -142,22 +128,11 @@ fn frames(page: &mut Page, finding: &Finding, report: &Report, style: &Style) {
             true => style.clock.time(one.time),
             false => style.clock.date(one.time),
         };
-        let place = match report
-            .captures
-            .get(one.capture)
-            .filter(|_| report.captures.len() > 1)
-        {
+        let place = match report.captures.get(one.capture).filter(|_| report.captures.len() > 1) {
             Some(capture) => format!("{DIM}{}{DIM:#} ", clean::text(name(&capture.path))),
             None => String::new(),
         };
-        page.field(
-            label,
-            &format!(
-                "{place}{:>widest$}  {time}  {}",
-                one.frame,
-                clean::text(&one.note)
-            ),
-        );
+        page.field(label, &format!("{place}{:>widest$}  {time}  {}", one.frame, clean::text(&one.note)));
         label = "";
     }
 }

@@ -30,18 +30,10 @@ fn fold<'a>(findings: &'a [Finding], homes: &HashMap<&str, Home>) -> Vec<Block<'
             _ => None,
         };
         let Some(home) = home else {
-            blocks.push(Block {
-                findings: vec![finding],
-                source: None,
-            });
+            blocks.push(Block { findings: vec![finding], source: None });
             continue;
         };
-        let kind = (
-            finding.rule.as_ref(),
-            finding.severity,
-            finding.confidence,
-            home.source,
-        );
+        let kind = (finding.rule.as_ref(), finding.severity, finding.confidence, home.source);
         let index = *latest.entry(kind).or_insert(blocks.len());
         let joins = blocks.get(index).is_some_and(|block| {
             let before = block.findings.last().map_or(finding.first, |last| last.first);
@@ -53,10 +45,7 @@ fn fold<'a>(findings: &'a [Finding], homes: &HashMap<&str, Home>) -> Vec<Block<'
             continue;
         }
         latest.insert(kind, blocks.len());
-        blocks.push(Block {
-            findings: vec![finding],
-            source: None,
-        });
+        blocks.push(Block { findings: vec![finding], source: None });
     }
     blocks
 }
@@ -106,47 +95,30 @@ mod tests {
                 finding
             })
             .collect();
-        let home = |source: [u8; 4]| Home {
-            source: source.into(),
-            interval: 5 * MINUTE,
-        };
+        let home = |source: [u8; 4]| Home { source: source.into(), interval: 5 * MINUTE };
         let homes = HashMap::from([
             ("a", home([10, 0, 0, 1])),
             ("b", home([10, 0, 0, 1])),
             ("c", home([10, 0, 0, 1])),
             ("d", home([10, 0, 0, 2])),
         ]);
-        let ids = |block: &Block<'_>| {
-            block
-                .findings
-                .iter()
-                .map(|finding| finding.subject.id.clone())
-                .collect()
-        };
+        let ids =
+            |block: &Block<'_>| block.findings.iter().map(|finding| finding.subject.id.clone()).collect();
         fold(&findings, &homes).iter().map(ids).collect()
     }
 
     #[test]
     fn one_trouble_of_one_source_is_one_block() {
-        assert_eq!(
-            folded(&[("a", 0), ("d", 1), ("b", 2), ("c", 4)]),
-            [vec!["a", "b", "c"], vec!["d"]]
-        );
+        assert_eq!(folded(&[("a", 0), ("d", 1), ("b", 2), ("c", 4)]), [vec!["a", "b", "c"], vec!["d"]]);
     }
 
     #[test]
     fn troubles_far_apart_are_two() {
-        assert_eq!(
-            folded(&[("a", 0), ("b", 6), ("c", 7)]),
-            [vec!["a"], vec!["b", "c"]]
-        );
+        assert_eq!(folded(&[("a", 0), ("b", 6), ("c", 7)]), [vec!["a"], vec!["b", "c"]]);
     }
 
     #[test]
     fn a_subject_without_a_home_stands_alone() {
-        assert_eq!(
-            folded(&[("x", 0), ("x", 0), ("a", 0)]),
-            [vec!["x"], vec!["x"], vec!["a"]]
-        );
+        assert_eq!(folded(&[("x", 0), ("x", 0), ("a", 0)]), [vec!["x"], vec!["x"], vec!["a"]]);
     }
 }

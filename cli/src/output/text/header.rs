@@ -49,11 +49,7 @@ fn title(capture: &CaptureSummary, file: Option<&FileInfo>) -> String {
 }
 
 fn span(capture: &CaptureSummary, clock: &Clock) -> String {
-    let size = format!(
-        "{} packets, {}",
-        grouped(capture.packets),
-        ByteSize(capture.bytes)
-    );
+    let size = format!("{} packets, {}", grouped(capture.packets), ByteSize(capture.bytes));
     let (Some(first), Some(last)) = (capture.first, capture.last) else {
         return size;
     };
@@ -78,22 +74,13 @@ fn flaws(capture: &CaptureSummary, file: Option<&FileInfo>) -> Vec<String> {
         flaws.push(format!("{} packets are cut{at}", grouped(capture.cut_packets)));
     }
     if capture.lost_bytes > 0 {
-        flaws.push(format!(
-            "{} of TCP payload were never captured",
-            ByteSize(capture.lost_bytes)
-        ));
+        flaws.push(format!("{} of TCP payload were never captured", ByteSize(capture.lost_bytes)));
     }
     if let Some(file) = file.filter(|file| file.drops > 0) {
-        flaws.push(format!(
-            "the capturing program lost {} packets",
-            grouped(file.drops)
-        ));
+        flaws.push(format!("the capturing program lost {} packets", grouped(file.drops)));
     }
     if let Some(file) = file.filter(|file| file.damaged_places > 0) {
-        flaws.push(format!(
-            "damaged in {}",
-            count(file.damaged_places, "place", "places")
-        ));
+        flaws.push(format!("damaged in {}", count(file.damaged_places, "place", "places")));
     }
     flaws
 }
@@ -127,30 +114,19 @@ pub(crate) fn traffic(page: &mut Page, report: &Report, facts: &Facts) {
     page.field("answered", &replies.join(", "));
     page.field(
         "sources",
-        &list(
-            seen.sources
-                .iter()
-                .map(|source| format!("{} ({})", source.ip, grouped(source.notifications))),
-        ),
+        &list(seen.sources.iter().map(|source| format!("{} ({})", source.ip, grouped(source.notifications)))),
     );
     let listeners: BTreeSet<String> = facts
         .vantages
         .iter()
         .flat_map(|vantage| &vantage.subscriptions)
-        .flat_map(|one| {
-            one.listeners
-                .iter()
-                .map(|ip| std::net::SocketAddr::new(*ip, one.port).to_string())
-        })
+        .flat_map(|one| one.listeners.iter().map(|ip| std::net::SocketAddr::new(*ip, one.port).to_string()))
         .collect();
     if !listeners.is_empty() {
         page.field("listeners", &list(listeners));
     }
     if !seen.servers.is_empty() {
-        page.field(
-            "servers",
-            &list(seen.servers.iter().map(|name| clean::text(name).into_owned())),
-        );
+        page.field("servers", &list(seen.servers.iter().map(|name| clean::text(name).into_owned())));
     }
 }
 
@@ -158,10 +134,7 @@ pub(crate) fn traffic(page: &mut Page, report: &Report, facts: &Facts) {
 pub(crate) fn verdict(page: &mut Page, report: &Report) {
     page.gap();
     if report.partial {
-        page.paragraph(
-            0,
-            &format!("{AMISS}Interrupted:{AMISS:#} this is what was found until then."),
-        );
+        page.paragraph(0, &format!("{AMISS}Interrupted:{AMISS:#} this is what was found until then."));
     }
     let counts = [
         (Severity::Error, "error", "errors"),
@@ -171,11 +144,7 @@ pub(crate) fn verdict(page: &mut Page, report: &Report) {
     let counted: Vec<String> = counts
         .into_iter()
         .filter_map(|(severity, one, many)| {
-            let number = report
-                .findings
-                .iter()
-                .filter(|finding| finding.severity == severity)
-                .count();
+            let number = report.findings.iter().filter(|finding| finding.severity == severity).count();
             let style = severity_style(severity);
             (number > 0).then(|| format!("{style}{}{style:#}", count(number as u64, one, many)))
         })
@@ -185,10 +154,7 @@ pub(crate) fn verdict(page: &mut Page, report: &Report) {
         false => format!("Found {}.", counted.join(", ")),
     };
     if report.known > 0 {
-        verdict += &format!(
-            " {} expected and not shown.",
-            count(report.known, "more is", "more are")
-        );
+        verdict += &format!(" {} expected and not shown.", count(report.known, "more is", "more are"));
     }
     page.paragraph(0, &verdict);
 }

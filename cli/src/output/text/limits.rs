@@ -29,12 +29,7 @@ fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
         .collect();
     let notified = report.summary.notifications.total > 0;
     if notified && config.exchange_addrs.is_empty() {
-        let sources = report
-            .summary
-            .notifications
-            .sources
-            .iter()
-            .map(|source| source.ip.to_string());
+        let sources = report.summary.notifications.sources.iter().map(|source| source.ip.to_string());
         let sources: Vec<String> = sources.take(3).collect();
         reasons.push(format!(
             "Whether the sources are the right ones: name all Exchange nodes, as in {CODE}--exchange-addr {}{CODE:#}",
@@ -43,10 +38,7 @@ fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
     }
     let said = |rule: &str| report.findings.iter().any(|finding| finding.rule == rule);
     for vantage in &facts.vantages {
-        let intervals = vantage
-            .subscriptions
-            .iter()
-            .map(|one| config.interval_on(one.port).as_secs_f64());
+        let intervals = vantage.subscriptions.iter().map(|one| config.interval_on(one.port).as_secs_f64());
         let shortest = intervals.fold(f64::INFINITY, f64::min);
         let span = vantage.coverage.span();
         if span < 2.0 * shortest && shortest.is_finite() && !said("capture-short") {
@@ -57,12 +49,7 @@ fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
             ));
         }
     }
-    if !notified
-        && facts
-            .vantages
-            .iter()
-            .all(|vantage| vantage.notifications.is_empty())
-    {
+    if !notified && facts.vantages.iter().all(|vantage| vantage.notifications.is_empty()) {
         reasons.push("How push notifications fare: none was captured".to_owned());
     }
     reasons
@@ -81,11 +68,7 @@ pub(crate) fn met(page: &mut Page, report: &Report) {
             true => ByteSize(limit.limit).to_string(),
             false => limit.limit.to_string(),
         };
-        page.hanging(
-            "  - ",
-            4,
-            &format!("{store}: {bound}, met {} times; --memory raises it", limit.hits),
-        );
+        page.hanging("  - ", 4, &format!("{store}: {bound}, met {} times; --memory raises it", limit.hits));
     }
 }
 
@@ -97,10 +80,7 @@ pub(crate) fn further(page: &mut Page, report: &Report) {
     page.gap();
     page.paragraph(
         0,
-        &format!(
-            "{DIM}More on a finding:{DIM:#} {CODE}sibtrace rule {}{CODE:#}",
-            clean::text(&finding.rule)
-        ),
+        &format!("{DIM}More on a finding:{DIM:#} {CODE}sibtrace rule {}{CODE:#}", clean::text(&finding.rule)),
     );
 }
 
@@ -131,9 +111,6 @@ mod tests {
         report.limits[0].hits = 3;
         let mut page = Page::new(80);
         met(&mut page, &report);
-        assert!(
-            page.into_text()
-                .contains("out-of-order bytes: 64.0 MiB, met 3 times")
-        );
+        assert!(page.into_text().contains("out-of-order bytes: 64.0 MiB, met 3 times"));
     }
 }

@@ -21,10 +21,7 @@ pub(crate) struct Page {
 impl Page {
     /// An empty page of `width` columns.
     pub(crate) fn new(width: usize) -> Self {
-        Page {
-            text: String::new(),
-            width,
-        }
+        Page { text: String::new(), width }
     }
 
     /// Columns of the page.
@@ -90,9 +87,6 @@ mod tests {
         let mut page = Page::new(40);
         page.field("remedy", "one two three four five six seven eight nine ten");
         let plain = anstream::adapter::strip_str(&page.into_text()).to_string();
-        assert_eq!(
-            plain,
-            "  remedy    one two three four five six\n            seven eight nine ten\n"
-        );
+        assert_eq!(plain, "  remedy    one two three four five six\n            seven eight nine ten\n");
     }
 }

@@ -13,11 +13,7 @@ const MINUTE: i64 = 60_000_000_000;
 
 /// A page of `width` columns in UTC.
 pub(crate) fn style(width: usize) -> Style {
-    Style {
-        width,
-        detail: Detail::Normal,
-        clock: Clock::new(Times::Utc, None),
-    }
+    Style { width, detail: Detail::Normal, clock: Clock::new(Times::Utc, None) }
 }
 
 /// A report with findings of every severity.
@@ -35,12 +31,7 @@ pub(super) fn subscriptions() -> (Vec<Row>, (Timestamp, Timestamp)) {
     let start: Timestamp = "2014-06-29T15:25:44Z".parse().unwrap();
     let at = |minutes: i64| Timestamp::from_nanos(start.nanos() + minutes * MINUTE);
     let ticks = |minutes: &mut dyn Iterator<Item = i64>| {
-        minutes
-            .map(|minute| Tick {
-                time: at(minute),
-                keepalive: minute % 7 != 0,
-            })
-            .collect::<Vec<Tick>>()
+        minutes.map(|minute| Tick { time: at(minute), keepalive: minute % 7 != 0 }).collect::<Vec<Tick>>()
     };
     let row = |id: &str, state, longest_gap_s, ticks: Vec<Tick>| Row {
         id: id.to_owned(),

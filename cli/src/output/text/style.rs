@@ -53,11 +53,7 @@ impl Style {
             (true, false) => Detail::Brief,
             (false, false) => Detail::Normal,
         };
-        Style {
-            width: width(destination),
-            detail,
-            clock: Clock::new(destination.times, start),
-        }
+        Style { width: width(destination), detail, clock: Clock::new(destination.times, start) }
     }
 }
 

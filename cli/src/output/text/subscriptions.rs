@@ -53,11 +53,8 @@ pub(super) struct Row {
 }
 
 fn rows(facts: &Facts, vantage: &VantageFacts, config: &Config) -> Vec<Row> {
-    let by_id: HashMap<&str, &Subscription> = vantage
-        .subscriptions
-        .iter()
-        .map(|subscription| (&*subscription.request_id, subscription))
-        .collect();
+    let by_id: HashMap<&str, &Subscription> =
+        vantage.subscriptions.iter().map(|subscription| (&*subscription.request_id, subscription)).collect();
     records(Kind::Subscriptions, facts, config)
         .filter_map(|record| match record {
             Record::Subscription(record) => {
@@ -133,16 +130,10 @@ pub(super) fn show(page: &mut Page, mut rows: Vec<Row>, ends: (Timestamp, Timest
         page.line(&line);
     }
     if hidden > 0 {
-        page.paragraph(
-            0,
-            &format!("{DIM}and {hidden} more in no worse state (-v shows all){DIM:#}"),
-        );
+        page.paragraph(0, &format!("{DIM}and {hidden} more in no worse state (-v shows all){DIM:#}"));
     }
     let each = spoken(scale.seconds());
-    page.paragraph(
-        0,
-        &format!("{DIM}one character is {each}: {}{DIM:#}", timeline::LEGEND),
-    );
+    page.paragraph(0, &format!("{DIM}one character is {each}: {}{DIM:#}", timeline::LEGEND));
 }
 
 fn heading(scale: &Scale, ends: (Timestamp, Timestamp), style: &Style) -> String {
@@ -195,22 +186,11 @@ struct Column {
 
 /// The columns that fit into `width`, in their order. What a narrow page drops stands in `extract subscriptions`.
 fn columns(rows: &[Row], width: usize) -> Vec<Column> {
-    let column = |name, text| Column {
-        name,
-        text,
-        number: false,
-        state: false,
-    };
-    let number = |name, text| Column {
-        number: true,
-        ..column(name, text)
-    };
+    let column = |name, text| Column { name, text, number: false, state: false };
+    let number = |name, text| Column { number: true, ..column(name, text) };
     let mut columns = vec![
         column("id", |row| short(&row.id)),
-        Column {
-            state: true,
-            ..column("state", |row| word(row.state).to_owned())
-        },
+        Column { state: true, ..column("state", |row| word(row.state).to_owned()) },
         number("count", |row| row.notifications.to_string()),
         number("keep-alives", |row| row.keepalives.to_string()),
         number("longest gap", |row| spoken(row.longest_gap_s)),

@@ -49,11 +49,7 @@ impl Scale {
         let intervals = span / interval + 1;
         let per_cell = (intervals - 1) / room + 1;
         let cell = interval.saturating_mul(per_cell);
-        Scale {
-            start,
-            cell,
-            cells: (span / cell + 1) as usize,
-        }
+        Scale { start, cell, cells: (span / cell + 1) as usize }
     }
 
     /// Characters of a line.
@@ -93,10 +89,7 @@ pub(crate) fn line(scale: &Scale, ticks: &[Tick], longest: i64, until: Timestamp
     };
     for (index, tick) in ticks.iter().enumerate() {
         let here = scale.index(tick.time);
-        put(
-            here..here + 1,
-            if tick.keepalive { Cell::Kept } else { Cell::Events },
-        );
+        put(here..here + 1, if tick.keepalive { Cell::Kept } else { Cell::Events });
         let (end, first_after) = match ticks.get(index + 1) {
             Some(next) => (next.time, scale.index(next.time)),
             None => (until, scale.index(until) + 1),
@@ -126,13 +119,8 @@ mod tests {
 
     fn shown(end: f64, room: usize, ticks: &[(f64, bool)], until: f64) -> String {
         let scale = Scale::new(at(0.0), at(end), 5 * MINUTE, room);
-        let ticks: Vec<Tick> = ticks
-            .iter()
-            .map(|(time, keepalive)| Tick {
-                time: at(*time),
-                keepalive: *keepalive,
-            })
-            .collect();
+        let ticks: Vec<Tick> =
+            ticks.iter().map(|(time, keepalive)| Tick { time: at(*time), keepalive: *keepalive }).collect();
         line(&scale, &ticks, 6 * MINUTE, at(until))
     }
 
@@ -144,13 +132,7 @@ mod tests {
 
     #[test]
     fn a_gap_shows_where_it_is() {
-        let ticks = [
-            (1.0, true),
-            (6.0, false),
-            (11.0, true),
-            (41.0, true),
-            (46.0, true),
-        ];
+        let ticks = [(1.0, true), (6.0, false), (11.0, true), (41.0, true), (46.0, true)];
         assert_eq!(shown(50.0, 80, &ticks, 50.0), "·█·×××××···");
     }
 

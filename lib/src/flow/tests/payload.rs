@@ -123,10 +123,7 @@ fn a_copy_that_was_cut_later_fills_only_what_it_has() {
     wire.send((CLIENT, SERVER), ACK, 101, 501, "abcdef", 4);
     wire.up(ACK, 111, 501, "next");
     let (_, calls, _) = wire.finish();
-    assert_eq!(
-        calls[1..5],
-        ["Orig abc @4", "Orig def @5", "Orig gap 4 @5", "Orig next @6"]
-    );
+    assert_eq!(calls[1..5], ["Orig abc @4", "Orig def @5", "Orig gap 4 @5", "Orig next @6"]);
 }
 
 #[test]

@@ -59,13 +59,10 @@ pub(super) fn request(first: &[u8], more: bool) -> Probe {
 /// Whether `first` begins a reply (RFC 9112, 4).
 pub(super) fn reply(first: &[u8], more: bool) -> Probe {
     let (line, whole, more) = line(first, more);
-    let matches = b"HTTP/1.d ddd".iter().zip(line).all(|(want, byte)| {
-        if *want == b'd' {
-            byte.is_ascii_digit()
-        } else {
-            want == byte
-        }
-    });
+    let matches = b"HTTP/1.d ddd"
+        .iter()
+        .zip(line)
+        .all(|(want, byte)| if *want == b'd' { byte.is_ascii_digit() } else { want == byte });
     match (matches, line.len() >= b"HTTP/1.1 200".len()) {
         (true, true) => Probe::Yes,
         (true, false) if !whole && more => Probe::More,
@@ -96,9 +93,7 @@ fn is_method(byte: &u8) -> bool {
 /// Origin form, absolute form or asterisk; for CONNECT an authority (RFC 9112, 3.2).
 fn target_begins(method: &[u8], target: &[u8]) -> bool {
     if method.eq_ignore_ascii_case(b"CONNECT") {
-        return target
-            .first()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'[');
+        return target.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'[');
     }
     let scheme = |scheme: &[u8]| {
         let start = target.get(..scheme.len());
@@ -151,12 +146,7 @@ mod tests {
         assert_eq!(reply(b"HTTP/1.0 404\r\n", true), Probe::Yes);
         assert_eq!(reply(b"HTTP/1.1 2", true), Probe::More);
         assert_eq!(reply(b"HTTP/1.1 2", false), Probe::No);
-        for no in [
-            "HTTP/2 200\r\n",
-            "HTTP/1.1 OK\r\n",
-            "220 ready\r\n",
-            "* OK IMAP4\r\n",
-        ] {
+        for no in ["HTTP/2 200\r\n", "HTTP/1.1 OK\r\n", "220 ready\r\n", "* OK IMAP4\r\n"] {
             assert_eq!(reply(no.as_bytes(), true), Probe::No, "{no}");
         }
     }

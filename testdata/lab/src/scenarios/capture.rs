@@ -15,11 +15,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         healthy("capture-truncated/hit", "The file ends inside its last record.")
             .file_damaged(FileDamage::CutLast)
             .expect_somewhere("capture-truncated"),
-        healthy(
-            "capture-truncated/miss",
-            "The file ends where its last record does.",
-        )
-        .forbid("capture-truncated"),
+        healthy("capture-truncated/miss", "The file ends where its last record does.")
+            .forbid("capture-truncated"),
         damaged(),
         healthy(
             "capture-damaged/miss",
@@ -37,24 +34,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         short("miss", 22).forbid("capture-short"),
         short_for_presence(),
         short_of_something_else(),
-        limited("hit", 1000)
-            .expect_somewhere("capture-limit-reached")
-            .severity("info"),
+        limited("hit", 1000).expect_somewhere("capture-limit-reached").severity("info"),
         limited("miss", 1001).forbid("capture-limit-reached"),
         one_way(),
         half_heard(),
         stepped_back(),
         stepped_forward(),
         two_queues(),
-        healthy(
-            "capture-duplicates/hit",
-            "A SPAN session of both ports: every packet is there twice.",
-        )
-        .damaged(damage::double)
-        .expect_somewhere("capture-duplicates")
-        .severity("info")
-        .forbid("notify-retry")
-        .forbid("notify-source-flapping"),
+        healthy("capture-duplicates/hit", "A SPAN session of both ports: every packet is there twice.")
+            .damaged(damage::double)
+            .expect_somewhere("capture-duplicates")
+            .severity("info")
+            .forbid("notify-retry")
+            .forbid("notify-source-flapping"),
         repeated(),
     ]
 }
@@ -73,9 +65,7 @@ fn healthy(path: &str, text: &str) -> Scenario {
 /// The frame number of a name look-up near the middle: nothing that the facts count.
 fn bystander(trace: &Trace) -> u64 {
     let middle = trace.packets.len() / 2;
-    let after = trace.packets[middle..]
-        .iter()
-        .position(|packet| packet.connection.is_none());
+    let after = trace.packets[middle..].iter().position(|packet| packet.connection.is_none());
     (middle + after.expect("name look-ups go on to the end") + 1) as u64
 }
 
@@ -96,24 +86,21 @@ fn damaged() -> Scenario {
 }
 
 fn snapped() -> Scenario {
-    healthy(
-        "capture-snaplen/hit",
-        "Unity Connection's capture without `size ALL`: 128 bytes of each frame.",
-    )
-    .snaplen(128)
-    .expect_somewhere("capture-snaplen")
-    .open(&[
-        "notifications",
-        "keepalives",
-        "messages",
-        "replies_200",
-        "unanswered",
-        "subscriptions",
-        "sources",
-    ])
-    .forbid("notify-malformed")
-    .forbid("notify-unanswered")
-    .forbid("keepalive-missing")
+    healthy("capture-snaplen/hit", "Unity Connection's capture without `size ALL`: 128 bytes of each frame.")
+        .snaplen(128)
+        .expect_somewhere("capture-snaplen")
+        .open(&[
+            "notifications",
+            "keepalives",
+            "messages",
+            "replies_200",
+            "unanswered",
+            "subscriptions",
+            "sources",
+        ])
+        .forbid("notify-malformed")
+        .forbid("notify-unanswered")
+        .forbid("keepalive-missing")
 }
 
 fn drops() -> Scenario {
@@ -145,12 +132,7 @@ fn no_drops() -> Scenario {
     let mut lab = lab(path);
     let (cuc, peer) = (near(CUC, Stack::Linux), far(EXCHANGE, Stack::Windows));
     let ports = (lab.next_port(), 5269);
-    let mut talk = Conversation::new(
-        &mut lab.trace,
-        at(0, 0) - 50 * SECOND,
-        (peer, ports.0),
-        (cuc, ports.1),
-    );
+    let mut talk = Conversation::new(&mut lab.trace, at(0, 0) - 50 * SECOND, (peer, ports.0), (cuc, ports.1));
     talk.handshake();
     talk.send(Side::Originator, b"said before the capture began");
     talk.ack(Side::Responder);
@@ -174,11 +156,7 @@ fn short(variant: &str, minutes: u64) -> Scenario {
     let path = format!("capture-short/{variant}");
     let mut lab = cuc_at_work(&path, minutes);
     neighbour(&mut lab, minutes - 1);
-    Scenario::new(
-        &path,
-        &format!("A healthy subscription, captured for {minutes} minutes."),
-        lab,
-    )
+    Scenario::new(&path, &format!("A healthy subscription, captured for {minutes} minutes."), lab)
 }
 
 fn short_for_presence() -> Scenario {
@@ -201,10 +179,7 @@ fn short_of_something_else() -> Scenario {
     let path = "capture-short/miss-other-traffic";
     let lab = cuc_at_work(path, 5);
     let text = "Five minutes without any notification traffic or any word of Unity Connection: the interval does not matter.";
-    Scenario::new(path, text, lab)
-        .told(&[EXCHANGE], &[], &[])
-        .forbid("capture-short")
-        .forbid("notify-silent")
+    Scenario::new(path, text, lab).told(&[EXCHANGE], &[], &[]).forbid("capture-short").forbid("notify-silent")
 }
 
 fn limited(variant: &str, packets: usize) -> Scenario {
@@ -216,9 +191,7 @@ fn limited(variant: &str, packets: usize) -> Scenario {
     }
     lab.background(near(CUC, Stack::Linux), at(0, 0), at(60, 0), 6 * SECOND);
     let text = format!("A healthy site; the file has exactly {packets} packets.");
-    Scenario::new(&path, &text, lab)
-        .damaged(|trace| trace.packets.truncate(packets))
-        .open(&["unanswered"])
+    Scenario::new(&path, &text, lab).damaged(|trace| trace.packets.truncate(packets)).open(&["unanswered"])
 }
 
 fn one_way() -> Scenario {
@@ -240,10 +213,8 @@ fn one_way() -> Scenario {
 fn half_heard() -> Scenario {
     let path = "capture-one-way/miss";
     let mut lab = lab(path);
-    let (cuc, other) = (
-        near(CUC, Stack::Linux),
-        far(std::net::Ipv4Addr::new(10, 10, 60, 7).into(), Stack::Linux),
-    );
+    let (cuc, other) =
+        (near(CUC, Stack::Linux), far(std::net::Ipv4Addr::new(10, 10, 60, 7).into(), Stack::Linux));
     let port = lab.next_port();
     // A backup stream whose return path lies elsewhere.
     let mut talk = Conversation::new(&mut lab.trace, at(4, 0), (cuc, port), (other, 5514));
@@ -253,9 +224,7 @@ fn half_heard() -> Scenario {
         talk.send(Side::Originator, b"<134>Jun 29 15:04:00 cuc log line\n");
     }
     let text = "One connection of many is heard in one direction only.";
-    Scenario::new(path, text, lab)
-        .damaged(|trace| damage::mute(trace, other.ip))
-        .forbid("capture-one-way")
+    Scenario::new(path, text, lab).damaged(|trace| damage::mute(trace, other.ip)).forbid("capture-one-way")
 }
 
 fn stepped_back() -> Scenario {
@@ -296,10 +265,7 @@ fn two_queues() -> Scenario {
                 }
             }
         })
-        .container(Container::NgEnhanced {
-            order: Order::Little,
-            resolution: 9,
-        })
+        .container(Container::NgEnhanced { order: Order::Little, resolution: 9 })
         .forbid("capture-clock-step")
 }
 
@@ -320,7 +286,5 @@ fn repeated() -> Scenario {
         talk.ack(Side::Originator);
     }
     let text = "Segments that TCP sends again a third of a second later, under another IP identification.";
-    Scenario::new(path, text, lab)
-        .forbid("capture-duplicates")
-        .forbid("notify-retry")
+    Scenario::new(path, text, lab).forbid("capture-duplicates").forbid("notify-retry")
 }

@@ -116,9 +116,7 @@ fn other_interval() -> Scenario {
     subscription.interval = 10 * MINUTE;
     lab.idle(&mut subscription, at(2, 0), at(39, 50));
     let text = "A keep-alive every ten minutes, as the user says it should be.";
-    Scenario::new(path, text, lab)
-        .interval(600)
-        .forbid("keepalive-missing")
+    Scenario::new(path, text, lab).interval(600).forbid("keepalive-missing")
 }
 
 fn watermark_gap() -> Scenario {
@@ -145,9 +143,7 @@ fn watermark_chain() -> Scenario {
     }
     lab.idle(&mut subscription, burst + 303 * SECOND, at(21, 30));
     let text = "Four notifications in a row, three of which announce more events; then an idle mailbox repeats its watermark.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-watermark-gap")
-        .forbid("notify-retry")
+    Scenario::new(path, text, lab).forbid("notify-watermark-gap").forbid("notify-retry")
 }
 
 fn watermark_drops() -> Scenario {
@@ -161,10 +157,7 @@ fn watermark_drops() -> Scenario {
     // One notification is not captured at all; of the neighbour's beside it only the body is missing.
     let first = lab.trace.packets.len();
     lab.message(&mut subscription, burst);
-    let unseen: Vec<_> = lab.trace.packets[first..]
-        .iter()
-        .map(|packet| packet.id)
-        .collect();
+    let unseen: Vec<_> = lab.trace.packets[first..].iter().map(|packet| packet.id).collect();
     lab.sent.pop();
     let holed = lab.keep_alive(&mut other, burst + SECOND / 5);
     lab.idle(&mut subscription, burst + 280 * SECOND, at(21, 30));
@@ -187,17 +180,17 @@ fn retried() -> Scenario {
     let mut subscription = subscribed(&mut lab);
     let before = last(&lab.idle(&mut subscription, at(2, 0), at(8, 0)));
     let moment = before.at + 300 * SECOND;
-    let broken = subscription
-        .how
-        .answered(Reply::Error(503, "Service Unavailable"));
+    let broken = subscription.how.answered(Reply::Error(503, "Service Unavailable"));
     let failed = lab.keep_alive_by(&mut subscription, moment, &broken);
     let again = lab.retry(&subscription, moment + 30 * SECOND, &Delivery::to_cuc());
     lab.idle(&mut subscription, moment + 320 * SECOND, at(21, 30));
     let text =
         "A notification is answered with 503; thirty seconds later Exchange sends it again, and all is well.";
-    Scenario::new(path, text, lab)
-        .expect("notify-retry", &subscription.id, &[&again])
-        .expect("notify-rejected", &subscription.id, &[&failed])
+    Scenario::new(path, text, lab).expect("notify-retry", &subscription.id, &[&again]).expect(
+        "notify-rejected",
+        &subscription.id,
+        &[&failed],
+    )
 }
 
 fn retried_on_the_ladder() -> Scenario {
@@ -224,12 +217,8 @@ fn idle_mailbox() -> Scenario {
     // A segment that TCP repeats is no notification that Exchange repeats.
     let how = Delivery::to_cuc();
     let port = lab.next_port();
-    let mut talk = Conversation::new(
-        &mut lab.trace,
-        at(12, 0),
-        (near(CUC, Stack::Linux), port),
-        (how.from, 5222),
-    );
+    let mut talk =
+        Conversation::new(&mut lab.trace, at(12, 0), (near(CUC, Stack::Linux), port), (how.from, 5222));
     talk.handshake();
     talk.send(Side::Originator, b"presence");
     talk.wait(SECOND / 4);
@@ -239,7 +228,5 @@ fn idle_mailbox() -> Scenario {
     talk.fin(Side::Responder);
     talk.ack(Side::Originator);
     let text = "An idle mailbox: every keep-alive has the watermark of the one before, five minutes ago and answered with 200.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-retry")
-        .forbid("notify-watermark-gap")
+    Scenario::new(path, text, lab).forbid("notify-retry").forbid("notify-watermark-gap")
 }

@@ -78,10 +78,8 @@ fn showcase() -> Scenario {
     lab.beat(&mut rejected, last + 4 * 290 * SECOND, at(119, 30));
 
     let mut through_proxy = Delivery::direct(far(PROXY, Stack::Linux), near(CUC, Stack::Linux), CUC_PORT);
-    through_proxy.headers = vec![
-        "X-Forwarded-For: 10.10.20.12".into(),
-        "Via: 1.1 proxy1 (squid/3.5.20)".into(),
-    ];
+    through_proxy.headers =
+        vec!["X-Forwarded-For: 10.10.20.12".into(), "Via: 1.1 proxy1 (squid/3.5.20)".into()];
     let mut proxied = lab.subscribe_on(SERVER_2, at(0, 0) - 9 * HOUR, &through_proxy);
     let first_proxied = lab.beat(&mut proxied, at(2, 44), at(119, 30)).remove(0);
 

@@ -23,12 +23,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         attempt_at_the_end(),
     ];
     for service in SERVICES {
-        all.extend([
-            service.closed(),
-            service.not_closed(),
-            service.filtered(),
-            service.not_filtered(),
-        ]);
+        all.extend([service.closed(), service.not_closed(), service.filtered(), service.not_filtered()]);
     }
     all
 }
@@ -46,16 +41,11 @@ fn silent(variant: &str, minutes: u64) -> Scenario {
 fn silent_on_other_port() -> Scenario {
     let path = "notify-silent/miss-other-port";
     let mut lab = cuc_at_work(path, 20);
-    let how = Delivery {
-        port: 8081,
-        ..Delivery::to_cuc()
-    };
+    let how = Delivery { port: 8081, ..Delivery::to_cuc() };
     let mut subscription = lab.subscribe(at(0, 0) - 90_000 * SECOND, &how);
     lab.beat(&mut subscription, at(1, 0), at(19, 50));
     let text = "Notifications arrive, on a port that is not the usual one.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-silent")
-        .forbid("notify-source-unexpected")
+    Scenario::new(path, text, lab).forbid("notify-silent").forbid("notify-source-unexpected")
 }
 
 fn closed() -> Scenario {
@@ -82,9 +72,7 @@ fn not_closed() -> Scenario {
     talk.ack(Side::Originator);
     talk.reset(Side::Responder);
     let text = "Exchange ends its connections with RST after the reply, and a stray ACK is answered with RST: nothing is closed.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-port-closed")
-        .forbid("notify-port-filtered")
+    Scenario::new(path, text, lab).forbid("notify-port-closed").forbid("notify-port-filtered")
 }
 
 /// An Exchange server at work, captured there, and Unity Connection as seen from it.
@@ -98,10 +86,8 @@ fn at_exchange(name: &str, minutes: u64) -> (Lab, Host, Host) {
 fn filtered() -> Scenario {
     let path = "notify-port-filtered/hit";
     let (mut lab, exchange, cuc) = at_exchange(path, 16);
-    let syns: Vec<Vec<PacketId>> = LADDER
-        .iter()
-        .map(|after| lab.unanswered(at(3, *after), exchange, cuc, CUC_PORT, 2))
-        .collect();
+    let syns: Vec<Vec<PacketId>> =
+        LADDER.iter().map(|after| lab.unanswered(at(3, *after), exchange, cuc, CUC_PORT, 2)).collect();
     let text = "Captured at Exchange: its SYNs to Unity Connection get no answer of any kind.";
     Scenario::new(path, text, lab)
         .expect_on("notify-port-filtered", &CUC.to_string(), &syns[0][..1])
@@ -131,11 +117,7 @@ fn rejected_by_firewall() -> Scenario {
     talk.fin(Side::Originator);
     talk.ack(Side::Responder);
     // The firewall is a Windows-like stack one hop away: TTL 127 where Unity Connection's is 61.
-    let firewall = Host {
-        stack: Stack::Windows,
-        hops: 1,
-        ..cuc
-    };
+    let firewall = Host { stack: Stack::Windows, hops: 1, ..cuc };
     let syns = LADDER.map(|after| lab.refused(at(3, after), exchange, firewall, CUC_PORT));
     let text = "The refusals bear Unity Connection's address and a TTL that its own packets do not have: a firewall rejects.";
     Scenario::new(path, text, lab)
@@ -148,14 +130,8 @@ fn answered_in_the_end() -> Scenario {
     let mut lab = cuc_at_work(path, 20);
     neighbour(&mut lab, 19);
     let mut subscription = subscribed(&mut lab);
-    let last = lab
-        .idle(&mut subscription, at(2, 0), at(7, 30))
-        .pop()
-        .map_or(0, |sent| sent.at);
-    let slow = Delivery {
-        lost_syns: 2,
-        ..Delivery::to_cuc()
-    };
+    let last = lab.idle(&mut subscription, at(2, 0), at(7, 30)).pop().map_or(0, |sent| sent.at);
+    let slow = Delivery { lost_syns: 2, ..Delivery::to_cuc() };
     lab.keep_alive_by(&mut subscription, last + 300 * SECOND, &slow);
     lab.idle(&mut subscription, last + 605 * SECOND, at(19, 30));
     let text = "Two SYNs get lost, the third is answered.";
@@ -198,13 +174,7 @@ const SERVICES: [Service; 3] = [
         farewell: b"QUIT\r\n",
         last_words: b"221 2.0.0 Service closing transmission channel\r\n",
     },
-    Service {
-        name: "mapi",
-        port: 135,
-        greeting: b"",
-        farewell: b"",
-        last_words: b"",
-    },
+    Service { name: "mapi", port: 135, greeting: b"", farewell: b"", last_words: b"" },
 ];
 
 impl Service {

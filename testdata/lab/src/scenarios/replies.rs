@@ -36,10 +36,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 fn until_noon(path: &str, minutes: u64) -> (Lab, Subscription, u64) {
     let mut lab = cuc_at_work(path, minutes);
     let mut subscription = subscribed(&mut lab);
-    let due = lab
-        .idle(&mut subscription, at(2, 0), at(12, 10))
-        .last()
-        .map_or(0, |sent| sent.at + 300 * SECOND);
+    let due =
+        lab.idle(&mut subscription, at(2, 0), at(12, 10)).last().map_or(0, |sent| sent.at + 300 * SECOND);
     (lab, subscription, due)
 }
 
@@ -90,9 +88,7 @@ fn continued() -> Scenario {
     subscription.how.headers = vec!["Expect: 100-continue".into()];
     lab.beat(&mut subscription, at(2, 0), at(21, 30));
     let text = "Exchange waits for 100 Continue before it sends the body; the final status is 200.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-rejected")
-        .forbid("notify-unanswered")
+    Scenario::new(path, text, lab).forbid("notify-rejected").forbid("notify-unanswered")
 }
 
 fn unanswered() -> Scenario {
@@ -128,17 +124,13 @@ fn request_at_the_end() -> Scenario {
     let path = "notify-unanswered/miss-capture-ends";
     let mut lab = Lab::new(path);
     let mut subscription = subscribed(&mut lab);
-    let due = lab
-        .idle(&mut subscription, at(2, 0), at(12, 10))
-        .last()
-        .map_or(0, |sent| sent.at + 300 * SECOND);
+    let due =
+        lab.idle(&mut subscription, at(2, 0), at(12, 10)).last().map_or(0, |sent| sent.at + 300 * SECOND);
     let way = subscription.how.answered(Reply::Silence(None));
     lab.keep_alive_by(&mut subscription, due, &way);
     lab.background(near(CUC, Stack::Linux), at(0, 0), due + 4 * SECOND, 20 * SECOND);
     let text = "The capture ends a few seconds after a request: the answer may still come.";
-    Scenario::new(path, text, lab)
-        .open(&["unanswered"])
-        .forbid("notify-unanswered")
+    Scenario::new(path, text, lab).open(&["unanswered"]).forbid("notify-unanswered")
 }
 
 fn reply_cut() -> Scenario {
@@ -173,15 +165,10 @@ fn quick_enough() -> Scenario {
 fn late_body() -> Scenario {
     let path = "notify-slow/miss-late-body";
     let (mut lab, mut subscription, due) = until_noon(path, 20);
-    let way = Delivery {
-        pause: 8 * SECOND,
-        ..subscription.how.clone()
-    };
+    let way = Delivery { pause: 8 * SECOND, ..subscription.how.clone() };
     lab.keep_alive_by(&mut subscription, due, &way);
     let text = "Exchange sends the body eight seconds after the head; the answer follows at once.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-slow")
-        .forbid("notify-unanswered")
+    Scenario::new(path, text, lab).forbid("notify-slow").forbid("notify-unanswered")
 }
 
 fn unsubscribed() -> Scenario {
@@ -217,18 +204,14 @@ fn events_unreadable() -> Scenario {
     let path = "notify-error/hit";
     let (lab, subscription, sent) = error(path, "ErrorReadEventsFailed");
     let text = "Exchange reports ErrorReadEventsFailed: it has deleted the subscription.";
-    Scenario::new(path, text, lab)
-        .expect("notify-error", &subscription.id, &[&sent])
-        .severity("error")
+    Scenario::new(path, text, lab).expect("notify-error", &subscription.id, &[&sent]).severity("error")
 }
 
 fn store_unavailable() -> Scenario {
     let path = "notify-error/hit-warning";
     let (lab, subscription, sent) = error(path, "ErrorMailboxStoreUnavailable");
     let text = "Exchange reports ErrorMailboxStoreUnavailable.";
-    Scenario::new(path, text, lab)
-        .expect("notify-error", &subscription.id, &[&sent])
-        .severity("warning")
+    Scenario::new(path, text, lab).expect("notify-error", &subscription.id, &[&sent]).severity("warning")
 }
 
 fn no_error() -> Scenario {
@@ -242,9 +225,7 @@ fn no_error() -> Scenario {
         .into_bytes()
     });
     let text = "The name of an error stands in a success message's text: the code decides, not the text.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-error")
-        .forbid("notify-malformed")
+    Scenario::new(path, text, lab).forbid("notify-error").forbid("notify-malformed")
 }
 
 /// A keep-alive whose body is written in another way.
@@ -276,10 +257,8 @@ fn unusual_but_lawful() -> Scenario {
     let mut subscription = subscribed(&mut lab);
     for minute in [2, 7, 12, 17] {
         reworded(&mut lab, &mut subscription, at(minute, 0), |body| {
-            let body = body
-                .replace("soap11", "Umschlag")
-                .replace("m:", "meldung:")
-                .replace(":m=", ":meldung=");
+            let body =
+                body.replace("soap11", "Umschlag").replace("m:", "meldung:").replace(":m=", ":meldung=");
             let body = body.replace("t:", "typ:").replace(":t=", ":typ=");
             format!("\u{feff}{}\r\n", body.replace("><", ">\r\n\t <")).into_bytes()
         });

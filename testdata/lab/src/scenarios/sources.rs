@@ -59,11 +59,7 @@ fn proxy_headers() -> Scenario {
     let (_, sent) = notified(&mut lab, SERVER, &how);
     let text = "HAProxy in HTTP mode between Exchange and Unity Connection; it adds X-Forwarded-For.";
     Scenario::new(path, text, lab)
-        .expect(
-            "notify-source-proxy",
-            &PROXY.to_string(),
-            &sent[..1].iter().collect::<Vec<_>>(),
-        )
+        .expect("notify-source-proxy", &PROXY.to_string(), &sent[..1].iter().collect::<Vec<_>>())
         .confidence("proven")
         .forbid("notify-source-unexpected")
         .forbid("notify-source-nat")
@@ -119,9 +115,7 @@ fn odd_windows() -> Scenario {
     exchange.hops = 9;
     notified(&mut lab, SERVER, &from(exchange));
     let text = "Exchange itself, nine hops away through a tunnel, from ports below 49152: no proxy.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-source-proxy")
-        .forbid("notify-source-nat")
+    Scenario::new(path, text, lab).forbid("notify-source-proxy").forbid("notify-source-nat")
 }
 
 fn nat_host() -> Scenario {
@@ -136,11 +130,7 @@ fn nat_host() -> Scenario {
     let text = "Exchange's own connections, addressed to another address than the one they arrive at.";
     Scenario::new(path, text, lab)
         .told(&[EXCHANGE], &[inner], &[])
-        .expect(
-            "notify-source-nat",
-            &EXCHANGE.to_string(),
-            &sent[..1].iter().collect::<Vec<_>>(),
-        )
+        .expect("notify-source-nat", &EXCHANGE.to_string(), &sent[..1].iter().collect::<Vec<_>>())
         .forbid("notify-source-proxy")
 }
 
@@ -165,15 +155,10 @@ fn nat_router() -> Scenario {
     notified(&mut lab, SERVER, &from(far(EXCHANGE, Stack::Windows)));
     let text =
         "Captured on the translating router, on both sides of it: every packet of Exchange is there twice.";
-    let (IpAddr::V4(inside), IpAddr::V4(outside)) = (EXCHANGE, NAT) else {
-        unreachable!("both are IPv4")
-    };
+    let (IpAddr::V4(inside), IpAddr::V4(outside)) = (EXCHANGE, NAT) else { unreachable!("both are IPv4") };
     Scenario::new(path, text, lab)
         .damaged(|trace| damage::translate(trace, inside, outside))
-        .container(Container::NgEnhanced {
-            order: Order::Little,
-            resolution: 9,
-        })
+        .container(Container::NgEnhanced { order: Order::Little, resolution: 9 })
         .expect_somewhere("notify-source-nat")
         .allow("notify-source-unexpected")
         .forbid("notify-source-flapping")
@@ -188,9 +173,7 @@ fn nat_host_name() -> Scenario {
     how.host = Some("cuc.corp.example.com:7080".into());
     notified(&mut lab, SERVER, &how);
     let text = "The Host header is a name: without DNS it proves nothing.";
-    Scenario::new(path, text, lab)
-        .forbid("notify-source-nat")
-        .forbid("notify-source-proxy")
+    Scenario::new(path, text, lab).forbid("notify-source-nat").forbid("notify-source-proxy")
 }
 
 fn unexpected() -> Scenario {
@@ -198,18 +181,10 @@ fn unexpected() -> Scenario {
     let stranger = IpAddr::V4(Ipv4Addr::new(10, 10, 77, 9));
     let mut lab = cuc_at_work(path, 20);
     notified(&mut lab, SERVER, &Delivery::to_cuc());
-    let (_, sent) = notified(
-        &mut lab,
-        "mail7.example.net",
-        &from(far(stranger, Stack::Windows)),
-    );
+    let (_, sent) = notified(&mut lab, "mail7.example.net", &from(far(stranger, Stack::Windows)));
     let text = "A Windows host of another domain, which is not in the expected set, notifies as well.";
     Scenario::new(path, text, lab)
-        .expect(
-            "notify-source-unexpected",
-            &stranger.to_string(),
-            &sent[..1].iter().collect::<Vec<_>>(),
-        )
+        .expect("notify-source-unexpected", &stranger.to_string(), &sent[..1].iter().collect::<Vec<_>>())
         .severity("warning")
 }
 
@@ -218,15 +193,9 @@ fn unexpected_untold() -> Scenario {
     let stranger = IpAddr::V4(Ipv4Addr::new(10, 10, 77, 9));
     let mut lab = cuc_at_work(path, 20);
     notified(&mut lab, SERVER, &Delivery::to_cuc());
-    notified(
-        &mut lab,
-        "mail7.example.net",
-        &from(far(stranger, Stack::Windows)),
-    );
+    notified(&mut lab, "mail7.example.net", &from(far(stranger, Stack::Windows)));
     let text = "The same traffic, and no expected addresses given: nothing is unexpected.";
-    Scenario::new(path, text, lab)
-        .told(&[], &[CUC], &[])
-        .forbid("notify-source-unexpected")
+    Scenario::new(path, text, lab).told(&[], &[CUC], &[]).forbid("notify-source-unexpected")
 }
 
 fn unexpected_node() -> Scenario {
@@ -249,9 +218,11 @@ fn flapping() -> Scenario {
         .map(|turn| lab.keep_alive_by(&mut subscription, at(1 + turn * 5, 0), &ways[turn as usize % 2]))
         .collect();
     let text = "One subscription's keep-alives come from two addresses in turn.";
-    Scenario::new(path, text, lab)
-        .told(&[EXCHANGE, EXCHANGE_2], &[CUC], &[])
-        .expect("notify-source-flapping", &subscription.id, &[&sent[0], &sent[1]])
+    Scenario::new(path, text, lab).told(&[EXCHANGE, EXCHANGE_2], &[CUC], &[]).expect(
+        "notify-source-flapping",
+        &subscription.id,
+        &[&sent[0], &sent[1]],
+    )
 }
 
 fn handed_over() -> Scenario {
@@ -260,11 +231,7 @@ fn handed_over() -> Scenario {
     let mut subscription = lab.subscribe(at(0, 0) - LONG_AGO, &Delivery::to_cuc());
     for turn in 0..5 {
         let source = if turn < 2 { EXCHANGE } else { EXCHANGE_2 };
-        lab.keep_alive_by(
-            &mut subscription,
-            at(1 + turn * 5, 0),
-            &from(far(source, Stack::Windows)),
-        );
+        lab.keep_alive_by(&mut subscription, at(1 + turn * 5, 0), &from(far(source, Stack::Windows)));
     }
     let text = "The database moves to another member of the availability group: the source changes once.";
     Scenario::new(path, text, lab).told(&[EXCHANGE, EXCHANGE_2], &[CUC], &[])
@@ -276,11 +243,7 @@ fn two_families() -> Scenario {
     let listener = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 30, 0, 0, 0, 0x44));
     let mut lab = cuc_at_work(path, 25);
     let mut subscription = lab.subscribe(at(0, 0) - LONG_AGO, &Delivery::to_cuc());
-    let six = Delivery::direct(
-        far(exchange, Stack::Windows),
-        near(listener, Stack::Linux),
-        CUC_PORT,
-    );
+    let six = Delivery::direct(far(exchange, Stack::Windows), near(listener, Stack::Linux), CUC_PORT);
     let ways = [Delivery::to_cuc(), six];
     for turn in 0..5 {
         lab.keep_alive_by(&mut subscription, at(1 + turn * 5, 0), &ways[turn as usize % 2]);

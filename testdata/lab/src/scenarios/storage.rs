@@ -12,36 +12,19 @@ use crate::time::SECOND;
 use std::net::{IpAddr, Ipv6Addr};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let links = LINKS
-        .iter()
-        .map(|(name, link)| conversation(name, false).link(*link));
-    let six = [
-        ("ipv6", Link::Ipv6),
-        ("6in4", Link::SixInFour),
-        ("ethernet-ipv6", Link::Ethernet),
-    ];
+    let links = LINKS.iter().map(|(name, link)| conversation(name, false).link(*link));
+    let six = [("ipv6", Link::Ipv6), ("6in4", Link::SixInFour), ("ethernet-ipv6", Link::Ethernet)];
     let six = six.map(|(name, link)| conversation(name, true).link(link));
-    let containers = CONTAINERS
-        .iter()
-        .map(|(name, container)| conversation(name, false).container(*container));
-    let packed = [
-        ("gzip", Compression::Gzip),
-        ("zstd", Compression::Zstd),
-        ("lz4", Compression::Lz4),
-    ];
+    let containers =
+        CONTAINERS.iter().map(|(name, container)| conversation(name, false).container(*container));
+    let packed = [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("lz4", Compression::Lz4)];
     let packed = packed.map(|(name, compression)| conversation(name, false).compressed(compression));
     let untimed = conversation("pcapng-simple", false)
         .container(Container::NgSimple)
         .open(&["span_s"])
         .allow("capture-clock-step");
     let rotated = conversation("rotated", false).rotated(3);
-    links
-        .chain(six)
-        .chain(containers)
-        .chain(packed)
-        .chain([untimed, rotated])
-        .chain(broken())
-        .collect()
+    links.chain(six).chain(containers).chain(packed).chain([untimed, rotated]).chain(broken()).collect()
 }
 
 const LINKS: [(&str, Link); 18] = [
@@ -71,34 +54,10 @@ const CONTAINERS: [(&str, Container); 13] = [
     ("pcap-nano-big", Container::PcapNano(Order::Big)),
     ("pcap-modified", Container::PcapModified(Order::Little)),
     ("pcap-modified-big", Container::PcapModified(Order::Big)),
-    (
-        "pcapng",
-        Container::NgEnhanced {
-            order: Order::Little,
-            resolution: MICRO,
-        },
-    ),
-    (
-        "pcapng-big",
-        Container::NgEnhanced {
-            order: Order::Big,
-            resolution: MICRO,
-        },
-    ),
-    (
-        "pcapng-nano",
-        Container::NgEnhanced {
-            order: Order::Little,
-            resolution: 9,
-        },
-    ),
-    (
-        "pcapng-binary-time",
-        Container::NgEnhanced {
-            order: Order::Little,
-            resolution: 0x80 | 20,
-        },
-    ),
+    ("pcapng", Container::NgEnhanced { order: Order::Little, resolution: MICRO }),
+    ("pcapng-big", Container::NgEnhanced { order: Order::Big, resolution: MICRO }),
+    ("pcapng-nano", Container::NgEnhanced { order: Order::Little, resolution: 9 }),
+    ("pcapng-binary-time", Container::NgEnhanced { order: Order::Little, resolution: 0x80 | 20 }),
     ("pcapng-obsolete", Container::NgObsolete),
     ("pcapng-interfaces", Container::NgInterfaces),
     ("pcapng-sections", Container::NgSections),
@@ -109,11 +68,7 @@ const CONTAINERS: [(&str, Container); 13] = [
 fn conversation(name: &str, six: bool) -> Scenario {
     let mut lab = Lab::new(if six { "links/six" } else { "links/four" });
     let address = |group, last| IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, group, 0, 0, 0, last));
-    let (exchange, cuc) = if six {
-        (address(20, 0x11), address(30, 0x44))
-    } else {
-        (EXCHANGE, CUC)
-    };
+    let (exchange, cuc) = if six { (address(20, 0x11), address(30, 0x44)) } else { (EXCHANGE, CUC) };
     let how = Delivery::direct(far(exchange, Stack::Windows), near(cuc, Stack::Linux), CUC_PORT);
     let mut subscription = lab.subscribe(at(0, 0) - 90_000 * SECOND, &how);
     lab.keep_alive(&mut subscription, at(0, 5));
@@ -133,32 +88,22 @@ fn broken() -> [Scenario; 6] {
         base("truncated", "Ends inside a record.")
             .file_damaged(FileDamage::CutLast)
             .expect_somewhere("capture-truncated"),
-        base("snapped", "96 bytes of each frame.")
-            .snaplen(96)
-            .expect_somewhere("capture-snaplen")
-            .open(&[
-                "notifications",
-                "keepalives",
-                "messages",
-                "replies_200",
-                "unanswered",
-                "subscriptions",
-                "sources",
-            ]),
-        base(
-            "out-of-order",
-            "Neighbouring packets of a connection have changed places.",
-        )
-        .damaged(|trace| damage::shuffle(trace, 7)),
+        base("snapped", "96 bytes of each frame.").snaplen(96).expect_somewhere("capture-snaplen").open(&[
+            "notifications",
+            "keepalives",
+            "messages",
+            "replies_200",
+            "unanswered",
+            "subscriptions",
+            "sources",
+        ]),
+        base("out-of-order", "Neighbouring packets of a connection have changed places.")
+            .damaged(|trace| damage::shuffle(trace, 7)),
         base("duplicated", "Every packet twice.")
             .damaged(damage::double)
             .expect_somewhere("capture-duplicates"),
         base("mid-stream", "Begins in the middle of a notification.").damaged(|trace| {
-            let first = trace
-                .packets
-                .iter()
-                .position(|packet| packet.ip.len() > 1000)
-                .unwrap_or(0);
+            let first = trace.packets.iter().position(|packet| packet.ip.len() > 1000).unwrap_or(0);
             trace.packets.drain(..first);
         }),
         dropped(),

@@ -85,9 +85,7 @@ fn renewed_early() -> Scenario {
     let mut new = lab.renew(&old, renewal);
     lab.idle(&mut new, renewal + SECOND, at(31, 30));
     let text = "An administrator resets the account: a new subscription of the same mailbox takes over after four minutes.";
-    Scenario::new(path, text, lab)
-        .forbid("subscription-stale")
-        .forbid("keepalive-missing")
+    Scenario::new(path, text, lab).forbid("subscription-stale").forbid("keepalive-missing")
 }
 
 fn unsubscribed() -> Scenario {
@@ -100,9 +98,7 @@ fn unsubscribed() -> Scenario {
     let way = old.how.answered(Reply::Unsubscribe);
     lab.keep_alive_by(&mut old, before.at + 300 * SECOND, &way);
     let text = "Unity Connection ends a superseded subscription with Unsubscribe; its silence afterwards is no fault.";
-    Scenario::new(path, text, lab)
-        .forbid("subscription-stale")
-        .forbid("keepalive-missing")
+    Scenario::new(path, text, lab).forbid("subscription-stale").forbid("keepalive-missing")
 }
 
 fn presence_silent() -> Scenario {
@@ -148,9 +144,7 @@ fn climb(
     moment: u64,
     ladder: &[u64],
 ) -> Vec<Sent> {
-    let way = subscription
-        .how
-        .answered(Reply::Error(503, "Service Unavailable"));
+    let way = subscription.how.answered(Reply::Error(503, "Service Unavailable"));
     let mut tries = vec![lab.keep_alive_by(subscription, moment, &way)];
     for after in &ladder[1..] {
         tries.push(lab.retry(subscription, moment + after * SECOND, &way));
@@ -248,9 +242,7 @@ fn all_young() -> Scenario {
         lab.idle(&mut subscription, at(0, 20 + place * 20), at(11, 50));
     }
     let text = "A short capture in which all eleven subscriptions are younger than a quarter of an hour.";
-    Scenario::new(path, text, lab)
-        .expect_somewhere("subscription-loop")
-        .confidence("likely")
+    Scenario::new(path, text, lab).expect_somewhere("subscription-loop").confidence("likely")
 }
 
 fn restarted() -> Scenario {
@@ -264,19 +256,15 @@ fn restarted() -> Scenario {
         lab.idle(&mut new, at(3, 40 + place * 8), at(13, 50));
     }
     let text = "The sync service was restarted: all subscriptions are young, and the pid has changed.";
-    Scenario::new(path, text, lab)
-        .forbid("subscription-loop")
-        .forbid("keepalive-missing")
+    Scenario::new(path, text, lab).forbid("subscription-loop").forbid("keepalive-missing")
 }
 
 fn from_the_future() -> Scenario {
     let path = "subscription-loop/miss-time-zone";
     let mut lab = cuc_at_work(path, 12);
     for place in 0..11 {
-        let mut subscription = lab.subscribe(
-            at(120, 0) - 200 * SECOND + place * 11 * SECOND,
-            &Delivery::to_cuc(),
-        );
+        let mut subscription =
+            lab.subscribe(at(120, 0) - 200 * SECOND + place * 11 * SECOND, &Delivery::to_cuc());
         lab.idle(&mut subscription, at(0, 20 + place * 20), at(11, 50));
     }
     let text = "Creation times two hours in the future: a matter of zones, not of age.";
