@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::facts::{Coverage, Facts, Gathered, LimitHits, Pings, VantageFacts};
 use crate::flow::{FrameId, Moment, Unreachable};
-use crate::packet::{Icmp, Packet, Slicer, Transport, quoted};
+use crate::packet::{Icmp, Packet, Slicer, Transport, quoted, supported};
 use crate::report::Report;
 use crate::rules::{self, Context, Findings, RULES, Rule};
 use crate::shard::{Learnt, Shard};
@@ -179,13 +179,22 @@ impl Point {
         }
     }
 
-    fn finish(self, config: &Config, files: Vec<FileInfo>) -> VantageFacts {
+    fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
         let Learnt { connections, protocols, notifications, mut limits } = self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
             limit: self.fragment_bytes as u64,
             hits: self.slicer.fragment_counts().evicted.datagrams,
         });
+        for file in &mut files {
+            let unread = file.link_types.iter().filter(|(link, _)| !supported(**link));
+            let notes: Vec<String> = unread
+                .map(|(link, packets)| {
+                    format!("{packets} packets have link type {}, which is not read", link.0)
+                })
+                .collect();
+            file.notes.extend(notes);
+        }
         let (coverage, pings) = (self.coverage, self.pings);
         let gathered = Gathered { files, coverage, pings, connections, protocols, notifications, limits };
         VantageFacts::new(config, gathered)

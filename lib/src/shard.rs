@@ -10,10 +10,8 @@ use crate::flow::{
 use crate::packet::{Packet, Quoted};
 use crate::proto::{Ends, Event, Session};
 
-/// What connection rows, notification rows and bytes that wait may take of the memory that is allowed.
-const PARTS: u64 = 8;
-/// A connection row with its place in the table, in bytes.
-const CONNECTION_BYTES: u64 = 1024;
+/// A connection with its place in the table and what its dissector remembers, in bytes.
+const CONNECTION_BYTES: u64 = 2048;
 
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
@@ -33,11 +31,11 @@ pub(crate) struct Learnt {
 
 impl Shard {
     pub(crate) fn new(config: &Config) -> Self {
-        let part = usize::try_from(config.memory / PARTS).unwrap_or(usize::MAX);
+        let part = |divisor: u64| usize::try_from(config.memory / divisor).unwrap_or(usize::MAX);
         let limits = Limits {
-            flows: usize::try_from(config.memory / 4 / CONNECTION_BYTES).unwrap_or(usize::MAX).max(1024),
-            out_of_order_per_direction: part / 4,
-            out_of_order_total: part,
+            flows: usize::try_from(config.memory / 2 / CONNECTION_BYTES).unwrap_or(usize::MAX).max(1024),
+            out_of_order_per_direction: part(32),
+            out_of_order_total: part(8),
         };
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),

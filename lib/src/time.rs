@@ -185,7 +185,7 @@ pub fn spoken(seconds: f64) -> String {
 /// A length of time as the option parser reads it: `5m`, `1h30m`, `90s`.
 pub fn compact(length: Duration) -> String {
     let millis = length.as_millis();
-    if millis % 1000 != 0 {
+    if !millis.is_multiple_of(1000) {
         return format!("{millis}ms");
     }
     let seconds = length.as_secs();

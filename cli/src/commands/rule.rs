@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Rule, look: &Look) -> Result<Exit> {
             output.text(&markdown::page(&text(rule), &style), look.color)
         }
         (_, Some(rule)) => output.write_all(text(rule).as_bytes()),
-        (_, None) => output.text(&list(&rules, &style), look.color),
+        (_, None) => output.text(&list(rules, &style), look.color),
     })?;
     Ok(Exit::Success)
 }

@@ -6,12 +6,14 @@ mod intern;
 mod notifications;
 mod reachability;
 mod subscriptions;
+#[cfg(test)]
+pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
-pub(crate) use reachability::Pings;
+pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service};
 pub use subscriptions::Subscription;
 
@@ -83,7 +85,8 @@ impl VantageFacts {
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
         let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
         let (mut notifications, full) = notifications.finish();
-        limits.push(full);
+        let (limit, hits) = pings.limit();
+        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {

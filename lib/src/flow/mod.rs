@@ -19,7 +19,9 @@ mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
-pub(crate) use table::{Flows, Limits, Overflows};
+#[cfg(test)]
+use table::Overflows;
+pub(crate) use table::{Flows, Limits};
 
 use std::net::IpAddr;
 

@@ -46,8 +46,11 @@ pub(super) fn ethernet(span: Span<'_>) -> Frame<'_> {
     }
 }
 
+/// Source and destination hardware addresses.
+type Macs = ([u8; 6], [u8; 6]);
+
 /// Source and destination, the type or length, and what follows.
-pub(super) fn ethernet_header(span: Span<'_>) -> Option<(([u8; 6], [u8; 6]), u16, Span<'_>)> {
+pub(super) fn ethernet_header(span: Span<'_>) -> Option<(Macs, u16, Span<'_>)> {
     let (&dst, span) = span.split()?;
     let (&src, span) = span.split()?;
     let (&kind, span) = span.split()?;

@@ -7,7 +7,7 @@ use super::{Evidence, Meta, Sight};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, VantageFacts};
-use crate::flow::{Connection, FlowId, Moment};
+use crate::flow::{Connection, FlowId, Moment, Side};
 
 /// The facts of all vantage points and the settings to judge them by.
 #[derive(Debug)]
@@ -105,15 +105,35 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        let (mut one_way, mut both) = (0usize, 0usize);
-        for connection in self.facts.connections.iter().filter(|c| !is_attempt(c)) {
-            let silent = connection.sides.iter().any(|side| side.packets == 0);
-            let talks = connection.sides.iter().any(|side| side.packets > 1);
-            one_way += usize::from(silent && talks);
-            both += usize::from(!silent);
-        }
-        one_way > both
+        let seen = |how| {
+            let connections = self.facts.connections.iter();
+            connections.filter(|connection| directions(connection) == Some(how)).count()
+        };
+        seen(Directions::One) > seen(Directions::Both)
     }
+}
+
+/// How much of a connection the capture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Directions {
+    /// Packets of one end, although the other must have answered.
+    One,
+    /// Packets of both ends.
+    Both,
+}
+
+/// How much of a connection was captured; `None` when the silence of one end has a cause of its own.
+pub(crate) fn directions(connection: &Connection) -> Option<Directions> {
+    if connection.sides.iter().all(|side| side.packets > 0) {
+        return Some(Directions::Both);
+    }
+    // A SYN, a segment or a probe that is sent again and again, and nothing else, meets a dead host.
+    let goes_on = |side: &Side| {
+        let again =
+            u64::from(side.retransmitted) + u64::from(side.keepalives) + u64::from(connection.duplicates);
+        side.packets.saturating_sub(again) > 1
+    };
+    (!is_attempt(connection) && connection.sides.iter().any(goes_on)).then_some(Directions::One)
 }
 
 /// Whether a connection is no more than an attempt to open one.

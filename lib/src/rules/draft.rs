@@ -12,6 +12,13 @@ const LISTED: usize = 16;
 /// Frames that a Wireshark filter names.
 const FILTERED: usize = 16;
 
+/// Those of many things that evidence can show when each takes `frames` frames: the first ones and the last.
+pub(crate) fn shown<T>(all: &[T], frames: usize) -> impl Iterator<Item = &T> {
+    let most = LISTED / frames.max(1);
+    let (head, tail) = all.split_at(all.len().min(most.saturating_sub(1)));
+    head.iter().chain(tail.last())
+}
+
 /// A finding as a rule states it.
 #[derive(Clone, Debug)]
 pub struct Draft {

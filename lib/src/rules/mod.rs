@@ -2,11 +2,16 @@
 
 #[macro_use]
 mod meta;
+mod capture;
 mod context;
 mod draft;
 mod finding;
+mod jumps;
 mod notify;
+mod reach;
 mod sight;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use context::{Context, View};
 pub use draft::{Draft, Findings};
@@ -45,6 +50,23 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyMalformed,
     &notify::NotifyWatermarkGap,
     &notify::NotifyRetry,
+    &reach::notify_closed::NotifyPortClosed,
+    &reach::notify_filtered::NotifyPortFiltered,
+    &reach::imap_closed::ImapPortClosed,
+    &reach::imap_filtered::ImapPortFiltered,
+    &reach::smtp_closed::SmtpPortClosed,
+    &reach::smtp_filtered::SmtpPortFiltered,
+    &reach::mapi_closed::MapiPortClosed,
+    &reach::mapi_filtered::MapiPortFiltered,
+    &capture::truncated::CaptureTruncated,
+    &capture::damaged::CaptureDamaged,
+    &capture::snaplen::CaptureSnaplen,
+    &capture::drops::CaptureDrops,
+    &capture::short::CaptureShort,
+    &capture::limit_reached::CaptureLimitReached,
+    &capture::one_way::CaptureOneWay,
+    &capture::clock_step::CaptureClockStep,
+    &capture::duplicates::CaptureDuplicates,
 ];
 
 /// The identities and texts of all rules, in the order in which they are explained.

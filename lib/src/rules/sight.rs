@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::context::is_attempt;
-use crate::facts::{Coverage, VantageFacts};
+use super::jumps::forward_jumps;
+use crate::facts::{ClockStep, Coverage, VantageFacts};
 use crate::flow::{FlowId, Moment};
 use crate::time::Timestamp;
 
@@ -22,8 +23,8 @@ pub struct Sight {
     blind: Vec<(Timestamp, IpAddr, u16)>,
     /// Stretches with lost packets, by port of the responder, merged and in order.
     losses: Vec<(u16, Timestamp, Timestamp)>,
-    /// Frames next to a jump of the capture's clock.
-    steps: Vec<(Moment, Moment)>,
+    /// Places where the capture's clock jumped, in either direction, in the order of frames.
+    steps: Vec<ClockStep>,
 }
 
 impl Sight {
@@ -43,17 +44,17 @@ impl Sight {
             }
         }
         blind.sort_unstable();
-        Sight {
-            stalls: stalls(facts),
-            blind,
-            losses: merge(losses),
-            steps: facts.coverage.steps.iter().map(|step| (step.before, step.after)).collect(),
-        }
+        Sight { stalls: stalls(facts), blind, losses: merge(losses), steps: steps(facts) }
+    }
+
+    /// Places where the clock of the capture jumped, in either direction, in the order of frames.
+    pub fn steps(&self) -> &[ClockStep] {
+        &self.steps
     }
 
     /// Whether the clock of the capture jumped between two frames.
     pub fn clock_jumped(&self, from: Moment, to: Moment) -> bool {
-        self.steps.iter().any(|(before, after)| before.frame >= from.frame && after.frame <= to.frame)
+        self.steps.iter().any(|step| step.before.frame >= from.frame && step.after.frame <= to.frame)
     }
 
     /// Whether packets of connections to `port` were lost to the capture between two moments.
@@ -87,6 +88,13 @@ impl Sight {
         let within = self.blind[start..].iter().take_while(move |blind| blind.0 < to);
         within.filter(move |blind| blind.2 == port && sources.contains(&blind.1)).map(|blind| blind.0)
     }
+}
+
+fn steps(facts: &VantageFacts) -> Vec<ClockStep> {
+    let mut steps = facts.coverage.steps.clone();
+    steps.extend(forward_jumps(facts));
+    steps.sort_by_key(|step| step.before.frame);
+    steps
 }
 
 fn stalls(facts: &VantageFacts) -> Vec<(Timestamp, Timestamp)> {

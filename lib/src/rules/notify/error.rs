@@ -30,7 +30,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, ResponseCode; "Handling notification-related errors in EWS in Exchange".
-    pub struct NotifyError;
+    pub(crate) struct NotifyError;
     id = "notify-error";
     severity = Warning;
     check = check;

@@ -32,7 +32,7 @@ rule! {
     ///
     /// ## References
     /// MS-OXWSNTIF 3.1.4.3.3.6 (StatusFrequency); Cisco TechNote 118883.
-    pub struct KeepaliveMissing;
+    pub(crate) struct KeepaliveMissing;
     id = "keepalive-missing";
     severity = Warning;
     check = check;

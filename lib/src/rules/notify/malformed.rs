@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## References
     /// RFC 9112; MS-OXWSNTIF 2.2.
-    pub struct NotifyMalformed;
+    pub(crate) struct NotifyMalformed;
     id = "notify-malformed";
     severity = Warning;
     check = check;

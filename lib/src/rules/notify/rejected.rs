@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## References
     /// RFC 9110 15; Cisco TechNote 116001.
-    pub struct NotifyRejected;
+    pub(crate) struct NotifyRejected;
     id = "notify-rejected";
     severity = Error;
     check = check;

@@ -26,7 +26,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, StatusFrequency (push).
-    pub struct NotifyRetry;
+    pub(crate) struct NotifyRetry;
     id = "notify-retry";
     severity = Warning;
     check = check;

@@ -35,7 +35,7 @@ rule! {
     ///
     /// ## References
     /// Cisco TechNotes 118883 and 116001.
-    pub struct NotifySilent;
+    pub(crate) struct NotifySilent;
     id = "notify-silent";
     severity = Warning;
     check = check;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{NotificationRow, ReplyRow};
-use crate::rules::{Context, Findings, SubjectKind};
+use crate::rules::{Context, Findings};
 use crate::time::{nanos, spoken};
 
 rule! {
@@ -26,17 +26,19 @@ rule! {
     ///
     /// ## References
     /// Cisco TechNote 118883.
-    pub struct NotifySlow;
+    pub(crate) struct NotifySlow;
     id = "notify-slow";
     severity = Warning;
     check = check;
 }
 
+/// A latency in nanoseconds, the notification and its reply.
+type Slow<'v> = (i64, &'v NotificationRow, &'v ReplyRow);
+
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     let limit = nanos(cx.config.slow_reply);
     for view in &cx.views {
-        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(i64, &NotificationRow, &ReplyRow)>> =
-            BTreeMap::new();
+        let mut by_subject: BTreeMap<_, Vec<Slow<'_>>> = BTreeMap::new();
         for row in view.notifications() {
             let Some(reply) = &row.reply else { continue };
             let latency = reply.first.time.since(row.last.time);

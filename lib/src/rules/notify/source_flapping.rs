@@ -25,7 +25,7 @@ rule! {
     ///
     /// ## References
     /// RFC 4787 4.1 (address pooling).
-    pub struct NotifySourceFlapping;
+    pub(crate) struct NotifySourceFlapping;
     id = "notify-source-flapping";
     severity = Warning;
     check = check;

@@ -26,7 +26,7 @@ rule! {
     ///
     /// ## References
     /// RFC 2663; RFC 9110 7.2 (Host).
-    pub struct NotifySourceNat;
+    pub(crate) struct NotifySourceNat;
     id = "notify-source-nat";
     severity = Warning;
     check = check;

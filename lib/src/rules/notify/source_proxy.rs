@@ -29,7 +29,7 @@ rule! {
     ///
     /// ## References
     /// MSDN "Push Event Notifications", section on proxy servers; RFC 9110 7.6.3; RFC 7239; RFC 9112 3.2.2.
-    pub struct NotifySourceProxy;
+    pub(crate) struct NotifySourceProxy;
     id = "notify-source-proxy";
     severity = Warning;
     check = check;

@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, "How to: Maintain affinity between a group of subscriptions and the Mailbox server in Exchange".
-    pub struct NotifySourceUnexpected;
+    pub(crate) struct NotifySourceUnexpected;
     id = "notify-source-unexpected";
     severity = Warning;
     check = check;

@@ -26,7 +26,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, StatusFrequency (push).
-    pub struct SubscriptionAbandoned;
+    pub(crate) struct SubscriptionAbandoned;
     id = "subscription-abandoned";
     severity = Error;
     check = check;

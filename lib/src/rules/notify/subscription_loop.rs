@@ -38,7 +38,7 @@ rule! {
     ///
     /// ## References
     /// Cisco TechNote 118883.
-    pub struct SubscriptionLoop;
+    pub(crate) struct SubscriptionLoop;
     id = "subscription-loop";
     severity = Error;
     check = check;

@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## References
     /// Cisco TechNotes 118883 and 116001.
-    pub struct SubscriptionStale;
+    pub(crate) struct SubscriptionStale;
     id = "subscription-stale";
     severity = Error;
     check = check;

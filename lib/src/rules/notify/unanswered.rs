@@ -32,7 +32,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, StatusFrequency (push).
-    pub struct NotifyUnanswered;
+    pub(crate) struct NotifyUnanswered;
     id = "notify-unanswered";
     severity = Error;
     check = check;

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, SubscriptionStatus; MS-OXWSNTIF 3.1.4.3.
-    pub struct NotifyUnsubscribed;
+    pub(crate) struct NotifyUnsubscribed;
     id = "notify-unsubscribed";
     severity = Warning;
     check = check;

@@ -28,7 +28,7 @@ rule! {
     ///
     /// ## References
     /// Microsoft, EWS reference, PreviousWatermark.
-    pub struct NotifyWatermarkGap;
+    pub(crate) struct NotifyWatermarkGap;
     id = "notify-watermark-gap";
     severity = Warning;
     check = check;

@@ -1,0 +1,93 @@
+//! Jumps of the capture's clock into the future.
+//!
+//! A silence of everyone alone does not tell a jump from an idle network. It is a jump when TCP did not live through
+//! it: a packet that demands an answer at once was captured before it, the answer after it, and in between nobody
+//! sent again. No stack waits that long: the first retransmission is due after 1 to 3 seconds (RFC 6298, 2.1), an
+//! acknowledgment after half a second (RFC 9293, 3.8.6.3).
+
+use std::collections::HashSet;
+
+use crate::facts::{ClockStep, NotificationRow, Silence, VantageFacts};
+use crate::flow::{Connection, FrameId, Moment};
+
+/// The silences through which time jumped, in the order of frames.
+pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
+    let mut silences: Vec<Silence> = facts.coverage.silences.clone();
+    silences.sort_by_key(|silence| silence.from.frame);
+    let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
+    let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
+    let jumped: HashSet<FrameId> = handshakes.chain(posts).map(|silence| silence.from.frame).collect();
+    silences
+        .iter()
+        .filter(|silence| jumped.contains(&silence.from.frame))
+        .map(|silence| ClockStep { before: silence.from, after: silence.to })
+        .collect()
+}
+
+/// The silence between a SYN and its SYN/ACK, when the SYN was not sent again.
+fn split_handshake<'a>(connection: &Connection, silences: &'a [Silence]) -> Option<&'a Silence> {
+    let (syn, syn_ack) = (connection.syn.as_ref()?, connection.syn_ack.as_ref()?);
+    if connection.syn_count > 1 {
+        return None;
+    }
+    between(syn.at, syn_ack.at, silences)
+}
+
+/// The silence between the last segment of a POST and the first of its reply, when nothing at all lies between them:
+/// the receiver would have acknowledged the POST long before.
+fn split_post<'a>(
+    row: &NotificationRow,
+    facts: &VantageFacts,
+    silences: &'a [Silence],
+) -> Option<&'a Silence> {
+    let reply = row.reply.as_ref()?;
+    let silence = between(row.last, reply.first, silences)?;
+    let connection = facts.connection(row.flow)?;
+    let is_whole = |c: &Connection| c.sides.iter().all(|side| side.missing == 0 && side.retransmitted == 0);
+    let adjacent = silence.from.frame == row.last.frame && silence.to.frame == reply.first.frame;
+    (adjacent && is_whole(connection)).then_some(silence)
+}
+
+fn between(from: Moment, to: Moment, silences: &[Silence]) -> Option<&Silence> {
+    let next = silences.partition_point(|silence| silence.from.frame < from.frame);
+    silences.get(next).filter(|silence| silence.to.frame <= to.frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{connection, moment};
+    use crate::flow::Handshake;
+
+    fn facts(syn_ack: Moment, syn_count: u32) -> VantageFacts {
+        let mut opened = connection(7, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Full);
+        let mut answer = opened.syn.clone().unwrap();
+        answer.at = syn_ack;
+        (opened.syn_ack, opened.syn_count) = (Some(answer), syn_count);
+        let mut facts = VantageFacts::default();
+        facts.connections.push(opened);
+        for (from, to) in [(moment(3, 3), moment(4, 40)), (moment(7, 47), moment(8, 3647))] {
+            facts.coverage.silences.push(Silence { from, to });
+        }
+        facts
+    }
+
+    #[test]
+    fn a_handshake_cannot_outlast_a_silence() {
+        let jumps = forward_jumps(&facts(moment(8, 3647), 1));
+        assert_eq!(jumps.len(), 1);
+        assert_eq!((jumps[0].before, jumps[0].after), (moment(7, 47), moment(8, 3647)));
+    }
+
+    #[test]
+    fn a_syn_that_was_sent_again_did_live_through_the_silence() {
+        assert_eq!(forward_jumps(&facts(moment(8, 3647), 2)), []);
+    }
+
+    #[test]
+    fn a_silence_beside_a_handshake_is_an_idle_network() {
+        let mut facts = facts(moment(7, 8), 1);
+        facts.coverage.silences.pop();
+        assert_eq!(forward_jumps(&facts), []);
+    }
+}

@@ -1,0 +1,257 @@
+//! The attempts to open connections to one service of one server, and which of them failed how.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::facts::{Outcome, Service, outcome};
+use crate::flow::{Connection, Dir, Handshake, Moment, Unreachable};
+use crate::rules::View;
+
+/// SYNs of one attempt that must stay unanswered: the first and two copies.
+const SYNS: u32 = 3;
+/// Attempts in a row that stay unanswered weigh the same.
+const IN_A_ROW: usize = 3;
+/// An attempt that began this shortly before the end of the capture had no time to be answered or repeated.
+const TAIL: Duration = Duration::from_secs(6);
+/// What stacks start the TTL with: a packet that has such a value crossed no router.
+const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
+
+/// One server and the attempts to reach one service of it, in the order of their SYNs.
+pub(super) struct Server<'a> {
+    pub(super) ip: IpAddr,
+    attempts: Vec<(&'a Connection, Outcome)>,
+    /// TTLs of its packets other than resets; `None` when there are none.
+    ttls: Option<(u8, u8)>,
+    one_way: bool,
+}
+
+/// An attempt that failed.
+pub(super) struct Failure<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) answer: Answer,
+}
+
+/// What answered a SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nobody.
+    Nothing,
+    /// A router.
+    Icmp(Unreachable),
+    /// The host itself; `known` says whether its TTL shows that.
+    Reset { at: Moment, known: bool },
+    /// Somebody in the name of the host: the TTL is not the host's.
+    ForeignReset { at: Moment, ttl: u8, host: (u8, u8) },
+}
+
+/// Attempts to the same ports that succeeded.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// Of the same clients, before their first failure.
+    pub(super) before: usize,
+    /// Of the same clients, after their first failure.
+    pub(super) after: usize,
+    /// Of these, those before the last failure.
+    pub(super) within: usize,
+    /// All clients that were accepted.
+    pub(super) clients: BTreeSet<IpAddr>,
+}
+
+/// The servers to whose `service` an attempt failed, by address.
+pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
+    let ports = service.ports(&view.config.ports);
+    let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
+    let towards = || view.facts.connections.iter().filter(|c| ports.contains(&c.resp.port));
+    for connection in towards() {
+        if !matches!(outcome(connection), None | Some(Outcome::Connected)) {
+            servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
+        }
+    }
+    if servers.is_empty() {
+        return Vec::new();
+    }
+    for connection in towards() {
+        if let Some(server) = servers.get_mut(&connection.resp.ip) {
+            server.attempts.extend(outcome(connection).map(|outcome| (connection, outcome)));
+        }
+    }
+    for connection in &view.facts.connections {
+        for (dir, end) in [(Dir::Orig, connection.orig), (Dir::Resp, connection.resp)] {
+            if let Some(server) = servers.get_mut(&end.ip) {
+                server.learn(connection, dir);
+            }
+        }
+    }
+    servers.into_values().collect()
+}
+
+impl<'a> Server<'a> {
+    fn new(ip: IpAddr) -> Self {
+        Server { ip, attempts: Vec::new(), ttls: None, one_way: false }
+    }
+
+    /// What a connection tells of the end in direction `dir`, which is this server.
+    fn learn(&mut self, connection: &Connection, dir: Dir) {
+        let (low, high) = connection.side(dir).ttl_range;
+        if high > 0 {
+            let known = self.ttls.get_or_insert((low, high));
+            *known = (known.0.min(low), known.1.max(high));
+        }
+        self.one_way |= connection.handshake == Handshake::Partial && connection.side(dir).packets == 0;
+    }
+
+    /// Whether connections to it went on of which its own packets were not captured.
+    pub(super) fn is_seen_one_way(&self) -> bool {
+        self.one_way
+    }
+
+    /// The attempts that the server itself refused.
+    pub(super) fn refused(&self) -> Vec<Failure<'a>> {
+        let answers = self.failures();
+        answers.filter(|failure| matches!(failure.answer, Answer::Reset { .. })).collect()
+    }
+
+    /// The attempts that something on the way rejected, or that nothing answered: those that were repeated often
+    /// enough, or of which enough follow each other.
+    pub(super) fn filtered(&self, end: Option<Moment>) -> Vec<Failure<'a>> {
+        let mut rows: HashMap<u16, Vec<Failure<'a>>> = HashMap::new();
+        let mut found = Vec::new();
+        for (connection, outcome) in &self.attempts {
+            let row = rows.entry(connection.resp.port).or_default();
+            match self.failure(connection, *outcome) {
+                Some(failure) if !matches!(failure.answer, Answer::Reset { .. }) => {
+                    if failure.is_proof() || !is_at_the_end(connection, end) {
+                        row.push(failure);
+                    }
+                }
+                _ => settle(row, &mut found),
+            }
+        }
+        for mut row in rows.into_values() {
+            settle(&mut row, &mut found);
+        }
+        found.sort_by_key(|failure| failure.connection.id);
+        found
+    }
+
+    /// How other attempts to the same ports fared.
+    pub(super) fn others(&self, failures: &[Failure<'_>]) -> Others {
+        let mut spans: HashMap<(IpAddr, u16), (Moment, Moment)> = HashMap::new();
+        for Failure { connection, .. } in failures {
+            let key = (connection.orig.ip, connection.resp.port);
+            spans.entry(key).or_insert((connection.first, connection.first)).1 = connection.first;
+        }
+        let ports: HashSet<u16> = spans.keys().map(|(_, port)| *port).collect();
+        let accepted = self.attempts.iter().filter(|(connection, outcome)| {
+            *outcome == Outcome::Connected && ports.contains(&connection.resp.port)
+        });
+        let mut others = Others::default();
+        for (connection, _) in accepted {
+            let at = connection.first.frame;
+            others.clients.insert(connection.orig.ip);
+            match spans.get(&(connection.orig.ip, connection.resp.port)) {
+                Some((first, _)) if at < first.frame => others.before += 1,
+                Some((_, last)) => {
+                    others.after += 1;
+                    others.within += usize::from(at < last.frame);
+                }
+                None => {}
+            }
+        }
+        others
+    }
+
+    fn failures(&self) -> impl Iterator<Item = Failure<'a>> {
+        let attempts = self.attempts.iter();
+        attempts.filter_map(|(connection, outcome)| self.failure(connection, *outcome))
+    }
+
+    fn failure(&self, connection: &'a Connection, outcome: Outcome) -> Option<Failure<'a>> {
+        let answer = match outcome {
+            Outcome::Connected => return None,
+            Outcome::Unanswered => Answer::Nothing,
+            Outcome::Unreachable(icmp) => Answer::Icmp(icmp),
+            Outcome::Refused => self.reset(connection)?,
+        };
+        Some(Failure { connection, answer })
+    }
+
+    /// Whether the host or somebody else sent the reset: the TTL shows the distance.
+    fn reset(&self, connection: &Connection) -> Option<Answer> {
+        let reset = connection.reset?;
+        let (at, ttl) = (reset.at, reset.ttl);
+        Some(match self.ttls {
+            Some(host) if !(host.0..=host.1).contains(&ttl) => Answer::ForeignReset { at, ttl, host },
+            known => Answer::Reset { at, known: known.is_some() || INITIAL_TTLS.contains(&ttl) },
+        })
+    }
+}
+
+impl Failure<'_> {
+    /// Whether this attempt alone shows it.
+    pub(super) fn is_proof(&self) -> bool {
+        match self.answer {
+            Answer::Nothing => self.connection.syn_count >= SYNS,
+            Answer::Icmp(_) => true,
+            Answer::Reset { known, .. } => known,
+            Answer::ForeignReset { .. } => false,
+        }
+    }
+}
+
+impl Answer {
+    /// What came back, for a sentence.
+    pub(super) fn spoken(&self) -> String {
+        match self {
+            Answer::Nothing => "no answer came to the SYN".to_owned(),
+            Answer::Icmp(icmp) => format!(
+                "{} answered with ICMP{} destination unreachable, code {} ({})",
+                icmp.from,
+                if icmp.v6 { "v6" } else { "" },
+                icmp.code,
+                reason(icmp)
+            ),
+            Answer::Reset { .. } => "a reset of the host answered the SYN".to_owned(),
+            Answer::ForeignReset { ttl, host, .. } => {
+                let (low, high) = host;
+                let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
+                format!(
+                    "a reset with TTL {ttl} answered the SYN, while the host's other packets have TTL {usual}: a \
+                     firewall rejects in its name"
+                )
+            }
+        }
+    }
+}
+
+/// Ends a row of failures that follow each other: they count when one of them is enough, or when they are many.
+fn settle<'a>(row: &mut Vec<Failure<'a>>, found: &mut Vec<Failure<'a>>) {
+    let is_enough = |failure: &Failure<'_>| failure.is_proof() || failure.answer != Answer::Nothing;
+    if row.len() >= IN_A_ROW || row.iter().any(is_enough) {
+        found.append(row);
+    }
+    row.clear();
+}
+
+fn is_at_the_end(connection: &Connection, end: Option<Moment>) -> bool {
+    end.is_some_and(|end| end.time < connection.first.time.after(TAIL))
+}
+
+/// What an ICMP code means: RFC 792 and RFC 1812 5.2.7.1; RFC 4443 3.1 for ICMPv6.
+fn reason(icmp: &Unreachable) -> &'static str {
+    match (icmp.v6, icmp.code) {
+        (false, 0) => "network unreachable",
+        (false, 1) => "host unreachable",
+        (false, 3) | (true, 4) => "port unreachable",
+        (false, 9) => "network administratively prohibited",
+        (false, 10) => "host administratively prohibited",
+        (false, 13) | (true, 1) => "administratively prohibited",
+        (true, 0) => "no route",
+        (true, 2) => "beyond scope of source address",
+        (true, 3) => "address unreachable",
+        (true, 5) => "source address failed policy",
+        (true, 6) => "reject route",
+        _ => "unreachable",
+    }
+}
