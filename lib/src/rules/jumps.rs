@@ -41,11 +41,19 @@ fn split_post<'a>(
     silences: &'a [Silence],
 ) -> Option<&'a Silence> {
     let reply = row.reply.as_ref()?;
-    let silence = between(row.last, reply.first, silences)?;
-    let connection = facts.connection(row.flow)?;
-    let is_whole = |c: &Connection| c.sides.iter().all(|side| side.missing == 0 && side.retransmitted == 0);
-    let adjacent = silence.from.frame == row.last.frame && silence.to.frame == reply.first.frame;
-    (adjacent && is_whole(connection)).then_some(silence)
+    split_answer(row.last, reply.first, facts.connection(row.flow)?, silences)
+}
+
+fn split_answer<'a>(
+    asked: Moment,
+    answered: Moment,
+    connection: &Connection,
+    silences: &'a [Silence],
+) -> Option<&'a Silence> {
+    let sides = &connection.sides;
+    let is_whole = sides.iter().all(|side| side.missing == 0 && side.retransmitted == 0);
+    between(asked, answered, silences)
+        .filter(|silence| is_whole && silence.from.frame == asked.frame && silence.to.frame == answered.frame)
 }
 
 fn between(from: Moment, to: Moment, silences: &[Silence]) -> Option<&Silence> {
@@ -89,5 +97,18 @@ mod tests {
         let mut facts = facts(moment(7, 8), 1);
         facts.coverage.silences.pop();
         assert_eq!(forward_jumps(&facts), []);
+    }
+
+    #[test]
+    fn a_reply_after_a_silence_is_late_only_if_the_request_was_acknowledged_before() {
+        let silence = Silence { from: moment(7, 7), to: moment(8, 3607) };
+        let mut opened = connection(5, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Full);
+        let split = |asked, connection: &Connection| {
+            split_answer(moment(asked, 7), moment(8, 3607), connection, &[silence]).is_some()
+        };
+        assert!(split(7, &opened));
+        assert!(!split(6, &opened), "frame 7 is the acknowledgment");
+        opened.sides[0].retransmitted = 1;
+        assert!(!split(7, &opened));
     }
 }

@@ -200,31 +200,6 @@ impl Failure<'_> {
     }
 }
 
-impl Answer {
-    /// What came back, for a sentence.
-    pub(super) fn spoken(&self) -> String {
-        match self {
-            Answer::Nothing => "no answer came to the SYN".to_owned(),
-            Answer::Icmp(icmp) => format!(
-                "{} answered with ICMP{} destination unreachable, code {} ({})",
-                icmp.from,
-                if icmp.v6 { "v6" } else { "" },
-                icmp.code,
-                reason(icmp)
-            ),
-            Answer::Reset { .. } => "a reset of the host answered the SYN".to_owned(),
-            Answer::ForeignReset { ttl, host, .. } => {
-                let (low, high) = host;
-                let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
-                format!(
-                    "a reset with TTL {ttl} answered the SYN, while the host's other packets have TTL {usual}: a \
-                     firewall rejects in its name"
-                )
-            }
-        }
-    }
-}
-
 /// Ends a row of failures that follow each other: they count when one of them is enough, or when they are many.
 fn settle<'a>(row: &mut Vec<Failure<'a>>, found: &mut Vec<Failure<'a>>) {
     let is_enough = |failure: &Failure<'_>| failure.is_proof() || failure.answer != Answer::Nothing;
@@ -236,22 +211,4 @@ fn settle<'a>(row: &mut Vec<Failure<'a>>, found: &mut Vec<Failure<'a>>) {
 
 fn is_at_the_end(connection: &Connection, end: Option<Moment>) -> bool {
     end.is_some_and(|end| end.time < connection.first.time.after(TAIL))
-}
-
-/// What an ICMP code means: RFC 792 and RFC 1812 5.2.7.1; RFC 4443 3.1 for ICMPv6.
-fn reason(icmp: &Unreachable) -> &'static str {
-    match (icmp.v6, icmp.code) {
-        (false, 0) => "network unreachable",
-        (false, 1) => "host unreachable",
-        (false, 3) | (true, 4) => "port unreachable",
-        (false, 9) => "network administratively prohibited",
-        (false, 10) => "host administratively prohibited",
-        (false, 13) | (true, 1) => "administratively prohibited",
-        (true, 0) => "no route",
-        (true, 2) => "beyond scope of source address",
-        (true, 3) => "address unreachable",
-        (true, 5) => "source address failed policy",
-        (true, 6) => "reject route",
-        _ => "unreachable",
-    }
 }

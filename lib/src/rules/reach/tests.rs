@@ -130,7 +130,7 @@ fn success_before_is_told_and_success_after_makes_it_passing() {
     let opened = |number| connection(number, EXCHANGE, CUC, Full);
     let before = check(&NotifyPortFiltered, vec![opened(5), unanswered(10, 3)]);
     assert_eq!(before[0].confidence, Confidence::Proven);
-    assert!(before[0].detail.contains("Before the first failure 1 attempt"), "{}", before[0].detail);
+    assert!(before[0].detail.contains("before the first failure: 1."), "{}", before[0].detail);
     let after = check(&NotifyPortFiltered, vec![unanswered(10, 3), opened(30), unanswered(40, 3)]);
     assert_eq!(after[0].confidence, Confidence::Likely);
     assert_eq!((after[0].count, &after[0].values["attempts"]), (2, &Value::Count(3)));
