@@ -1,6 +1,6 @@
 //! Compressed captures: gzip, zstd and lz4, known by their first bytes and unpacked as they are read.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, ErrorKind, Read};
 
 use super::input::Bytes;
 
@@ -38,6 +38,14 @@ pub(super) fn open(mut stored: Bytes) -> io::Result<(Option<&'static str>, Bytes
     Ok((Some(compression.name()), compression.unpack(start, stored)?))
 }
 
+/// Why data could not be unpacked, in words.
+pub(super) fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "the compressed data ends early".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// Passes over the length and the content of a skippable frame.
 fn skip_frame(stored: &mut impl Read) -> io::Result<()> {
     let mut length = [0; 4];
@@ -73,6 +81,6 @@ impl Compression {
     #[cfg(not(feature = "compress"))]
     fn unpack(self, _: Vec<u8>, _: Bytes) -> io::Result<Bytes> {
         let cause = format!("{} is not built in (feature `compress`)", self.name());
-        Err(io::Error::new(io::ErrorKind::Unsupported, cause))
+        Err(io::Error::new(ErrorKind::Unsupported, cause))
     }
 }

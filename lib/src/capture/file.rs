@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::compress;
 use super::format::{FILE_HEADER, Format};
 use super::input::Input;
 use super::pool::Pool;
@@ -54,7 +55,7 @@ impl FileReader {
         })?;
         let start = &start[..filled];
         if let Some(failure) = input.failure.as_ref().filter(|_| start.len() < FILE_HEADER) {
-            let cause = failure.to_string();
+            let cause = compress::cause(failure);
             return Err(Error::Compressed { path: path.to_owned(), offset: filled as u64, cause });
         }
         let Format { name: format, walk, header_length } = Format::of(start)
@@ -117,7 +118,9 @@ impl FileReader {
             if let Some(lost) = self.lost.take() {
                 // What stands at the damaged place itself is no record.
                 let from = at.max((lost.offset + 1).saturating_sub(window.offset) as usize);
-                match resync::search(window, from, self.began, |bytes| self.walk.probe(bytes)) {
+                // A record that is cut off may hold what looks like one, but hardly like two.
+                let enough = if lost.cut { 2 } else { 1 };
+                match resync::search(window, from, self.began, enough, |bytes| self.walk.probe(bytes)) {
                     Found::At(found) => {
                         info.damage(info.damage_here(
                             lost.offset,
@@ -167,14 +170,12 @@ impl FileReader {
         let end = window.bytes.len();
         let offset = self.lost.as_ref().map_or(window.offset_of(at), |lost| lost.offset);
         let skipped = window.offset_of(end) - offset;
-        let compression = info.compression.unwrap_or("compressed");
         match (self.lost.take(), self.input.failure.take()) {
             (_, Some(failure)) if failure.kind() == ErrorKind::UnexpectedEof => {
-                let cause = format!("the {compression} data ends early");
-                info.truncated = Some(info.damage_here(offset, skipped, cause));
+                info.truncated = Some(info.damage_here(offset, skipped, compress::cause(&failure)));
             }
             (_, Some(failure)) => {
-                let cause = format!("the {compression} data cannot be unpacked any further: {failure}");
+                let cause = format!("the compressed data cannot be unpacked any further: {failure}");
                 info.damage(info.damage_here(offset, skipped, cause));
             }
             (Some(lost), None) if lost.cut => {

@@ -19,6 +19,8 @@ pub(super) type Meter = Arc<AtomicU64>;
 pub(super) struct Input {
     reader: Bytes,
     broken: Arc<AtomicBool>,
+    /// Met after bytes that had to be handed out first.
+    error: Option<io::Error>,
     /// `gzip`, `zstd` or `lz4`.
     pub(super) compression: Option<&'static str>,
     /// Whether there are no more bytes.
@@ -52,13 +54,16 @@ impl Input {
                 false => Error::Compressed { path, offset: 0, cause: source.to_string() },
             }
         })?;
-        Ok(Input { reader, broken, compression, ended: false, failure: None })
+        Ok(Input { reader, broken, error: None, compression, ended: false, failure: None })
     }
 
-    /// Fills `buffer` unless the file ends before, and says how far.
+    /// Fills `buffer` unless the file ends before, or cannot be read on, and says how far.
     ///
-    /// Fails if the file cannot be read; data that cannot be unpacked is the end of the file.
+    /// Fails if the file cannot be read at all; data that cannot be unpacked is the end of the file.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         let mut filled = 0;
         while filled < buffer.len() && !self.ended {
             match self.reader.read(&mut buffer[filled..]) {
@@ -68,6 +73,10 @@ impl Input {
                 Err(error) if self.compression.is_some() && !self.broken.load(Ordering::Relaxed) => {
                     self.failure = Some(error);
                     self.ended = true;
+                }
+                Err(error) if filled > 0 => {
+                    self.error = Some(error);
+                    break;
                 }
                 Err(error) => return Err(error),
             }

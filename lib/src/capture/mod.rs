@@ -72,7 +72,7 @@ pub enum Vantage {
 /// for record in Capture::from_bytes("three.pcap", pcap.to_vec())?.records() {
 ///     let record = record?;
 ///     assert_eq!((record.frame(), record.bytes()), (1, &b"abc"[..]));
-///     assert_eq!(record.time().to_string(), "2014-06-29T15:28:40.282492000Z");
+///     assert_eq!(record.time().to_string(), "2014-06-29T15:29:44.282492000Z");
 /// }
 /// # Ok(())
 /// # }

@@ -5,7 +5,7 @@
 
 use super::walk::{Probe, Window};
 
-/// How many records must follow each other to be believed; fewer will do when the last one ends with the file.
+/// How many records must follow each other to be believed.
 const CHAIN: usize = 3;
 
 /// A captured packet is at most this much older than the first one of its file, in seconds: clocks are set back.
@@ -31,15 +31,17 @@ enum Verdict {
     Short(usize),
 }
 
-/// Searches a window from position `from`. `around` is the second at which the capture began, if known.
+/// Searches a window from position `from`. `around` is the second at which the capture began, if known; `enough`
+/// records will do when the last one ends with the file.
 pub(super) fn search(
     window: Window<'_>,
     from: usize,
     around: Option<i64>,
+    enough: usize,
     probe: impl Fn(&[u8]) -> Probe,
 ) -> Found {
     for at in from..window.bytes.len() {
-        match chain(&window.bytes[at..], window.last, around, &probe) {
+        match chain(&window.bytes[at..], window.last, around, enough, &probe) {
             Verdict::Records => return Found::At(at),
             Verdict::NoRecords => {}
             Verdict::Short(bytes) => return Found::Undecided { from: at, bytes },
@@ -51,10 +53,16 @@ pub(super) fn search(
     }
 }
 
-fn chain(bytes: &[u8], last: bool, mut around: Option<i64>, probe: impl Fn(&[u8]) -> Probe) -> Verdict {
+fn chain(
+    bytes: &[u8],
+    last: bool,
+    mut around: Option<i64>,
+    enough: usize,
+    probe: impl Fn(&[u8]) -> Probe,
+) -> Verdict {
     let mut at = 0;
     for links in 0..CHAIN {
-        if links > 0 && last && at == bytes.len() {
+        if links >= enough && last && at == bytes.len() {
             return Verdict::Records;
         }
         let seen = match bytes.get(at..) {

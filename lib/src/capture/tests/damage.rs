@@ -108,6 +108,16 @@ fn a_length_beyond_the_end_of_the_file_is_damage_if_records_follow() {
 }
 
 #[test]
+fn a_record_that_is_cut_off_behind_something_like_a_record_is_cut_off() {
+    let pcap = Pcap::MICROS;
+    let mut record = pcap.record(2, &pcap.record(3, b"inner", 5), 60);
+    record[8..12].copy_from_slice(&60_u32.to_le_bytes());
+    let (seen, info) = read_whole(&[pcap.header(), pcap.record(1, b"one", 3), record].concat());
+    assert_eq!(frames(&seen), [(1, &b"one"[..])]);
+    assert_eq!((info.damaged_places, info.truncated.map(|cut| cut.skipped)), (0, Some(37)));
+}
+
+#[test]
 fn bytes_that_hold_no_records_are_passed_over_to_the_end() {
     for file in files() {
         let (whole, info) = read_whole(&file);

@@ -2,8 +2,8 @@
 
 use super::build::{Pcap, Pcapng, START};
 use super::{frames, read, read_whole};
+use crate::capture::LinkType;
 use crate::capture::walk::Order::{self, Big, Little};
-use crate::capture::{FileInfo, LinkType};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -245,8 +245,10 @@ fn compressed_captures_are_read_as_if_they_were_not() {
 #[cfg(feature = "compress")]
 fn cut_or_followed_by_garbage(compression: &str, packed: &[u8], packets: u64) {
     let (_, info) = read(&packed[..packed.len() - 9], 7).unwrap();
-    let FileInfo { truncated: Some(truncated), .. } = info else { panic!("{compression}: {info:?}") };
-    assert_eq!(truncated.cause, format!("the {compression} data ends early"));
+    let crate::capture::FileInfo { truncated: Some(truncated), .. } = info else {
+        panic!("{compression}: {info:?}")
+    };
+    assert_eq!(truncated.cause, "the compressed data ends early", "{compression}");
 
     let (_, info) = read(&[packed, b"garbage, and more of it"].concat(), 7).unwrap();
     assert_eq!((info.packets, info.damaged_places), (packets, 1), "{compression}");

@@ -1,5 +1,6 @@
 //! Several files as one capture, and the public face.
 
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use super::build::{Pcap, START};
@@ -98,11 +99,29 @@ fn a_file_that_vanishes_ends_neither_the_others_nor_the_report() {
 #[test]
 fn records_outlive_the_reading_and_know_where_they_come_from() {
     let file = Pcap::MICROS.file(&[b"one", b"two"]);
-    let capture = Capture::from_reader("-", std::io::Cursor::new(file)).unwrap().at(Vantage::Cuc);
+    let capture = Capture::from_reader("-", Cursor::new(file)).unwrap().at(Vantage::Cuc);
     assert_eq!(capture.vantage(), Some(Vantage::Cuc));
     let records: Vec<_> = capture.records().collect::<Result<_, _>>().unwrap();
     let seen: Vec<_> = records.iter().map(|r| (r.file(), r.frame(), r.bytes(), r.original_len())).collect();
     assert_eq!(seen, [(0, 1, &b"one"[..], 3), (0, 2, &b"two"[..], 3)]);
+}
+
+#[test]
+fn what_was_read_before_reading_failed_is_handed_out() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("bad sector"))
+        }
+    }
+    let file = Pcap::MICROS.file(&[b"one", b"two"]);
+    let length = file.len() as u64;
+    let mut records = Capture::from_reader("-", Cursor::new(file).chain(Broken)).unwrap().records();
+    let frames: Vec<_> = records.by_ref().take(2).map(|record| record.unwrap().frame()).collect();
+    assert_eq!(frames, [1, 2]);
+    let error = records.next().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Read { offset, .. } if offset == length), "{error}");
+    assert!(records.next().is_none());
 }
 
 #[test]
