@@ -1,5 +1,6 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
+mod clock;
 mod duplicate;
 mod handover;
 mod key;
@@ -149,6 +150,8 @@ pub struct Connection {
     pub reset: Option<Reset>,
     /// An ICMP error that quotes this connection: the first one.
     pub unreachable: Option<Unreachable>,
+    /// The capture's clock jumped forward while the sender's own clock did not: the first time.
+    pub clock_jump: Option<ClockJump>,
     /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
     pub duplicates: u32,
 }
@@ -244,6 +247,15 @@ pub struct Reset {
     pub ttl: u8,
     /// Whether it answers the SYN: RST with an acknowledgment of the SYN's sequence number plus one.
     pub answers_syn: bool,
+}
+
+/// Neighbouring packets of one sender between which the capture's clock went much further than the sender's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockJump {
+    /// The packet before the jump.
+    pub before: Moment,
+    /// The packet after it.
+    pub after: Moment,
 }
 
 /// An ICMP destination-unreachable message about a connection.

@@ -1,5 +1,6 @@
 //! What one packet does to its connection.
 
+use super::clock::SenderClock;
 use super::duplicate::{Copies, Seen};
 use super::handover::{Handover, Reader};
 use super::pending::Store;
@@ -31,6 +32,7 @@ struct Half {
     /// A packet was seen that is neither SYN nor RST.
     is_talking: bool,
     window_is_closed: bool,
+    clock: SenderClock,
     /// The receiver knows that this direction is complete.
     fin_is_told: bool,
 }
@@ -76,6 +78,7 @@ impl<S> Flow<S> {
                 reset: None,
                 unreachable: None,
                 duplicates: 0,
+                clock_jump: None,
             },
             orig_is_low: packet.from_low != answers,
             halves: [(); 2].map(|()| Half { stream: stream(), ..Half::default() }),
@@ -115,6 +118,9 @@ impl<S> Flow<S> {
         if self.copies.holds(seen) && !self.half(dir).stream.contradicts(&Segment::of(packet)) {
             self.connection.duplicates += 1;
             return;
+        }
+        if let Some(jump) = self.half(dir).clock.tick(at, tcp) {
+            self.connection.clock_jump.get_or_insert(jump);
         }
         self.learn_bases(dir, tcp);
         self.note_ttl(dir, packet);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::facts::NotificationRow;
 use crate::flow::{Close, Connection, Dir};
+use crate::rules::words::counted;
 use crate::rules::{Context, Findings, SubjectKind, View};
 use crate::time::spoken;
 
@@ -58,7 +59,11 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 Close::Fin => format!("then the connection was closed after {}", spoken(waited)),
                 Close::Open => "and the connection just fell silent".to_owned(),
             };
-            let title = format!("{} notifications of {} got no reply", unanswered.len(), super::name(first));
+            let title = format!(
+                "{} of {} got no reply",
+                counted(unanswered.len(), "notification"),
+                super::name(first)
+            );
             let mut draft = super::about_row(first, title)
                 .count(unanswered.len())
                 .value("unanswered", unanswered.len())
