@@ -6,7 +6,7 @@ mod entry;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proptest::prelude::RngCore;
+use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use sibtrace::Capture;
 use sibtrace::follow::Content;

@@ -57,7 +57,8 @@ pub const TURN: &[u8] = b"\xff\xff";
 /// The bytes are a dialogue without losses: the port, the size of the segments, then what the sides say in turn.
 pub fn dissect(data: &[u8]) {
     const PORTS: [u16; 8] = [7080, 50020, 80, 443, 143, 25, 135, 9999];
-    let [port, size, mut rest @ ..] = data else { return };
+    let [port, size, said @ ..] = data else { return };
+    let mut rest = said;
     let port = PORTS[usize::from(*port) % PORTS.len()];
     let mut pcap = Pcap::new();
     let mut next = [1_u32; 2];
@@ -70,7 +71,7 @@ pub fn dissect(data: &[u8]) {
             next[turn % 2] += part.len() as u32;
         }
         turn += 1;
-        rest = at.map_or(&[], |at| &rest[at + TURN.len()..]);
+        rest = at.map_or(&[][..], |at| &rest[at + TURN.len()..]);
     }
     for (direction, next) in [(false, next[0]), (true, next[1])] {
         pcap.segment(port, direction, 0x11, next, b"");
