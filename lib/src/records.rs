@@ -1,5 +1,9 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod pairs;
+
+pub use pairs::PairRecord;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,12 +26,14 @@ pub enum Kind {
     Connections,
     /// Services and who could reach them.
     Reachability,
+    /// Notifications and connections of two vantage points.
+    Pairs,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 4] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 5] =
+        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability, Kind::Pairs];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -36,6 +42,7 @@ impl Kind {
             Kind::Subscriptions => "subscriptions",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
+            Kind::Pairs => "pairs",
         }
     }
 }
@@ -67,6 +74,8 @@ pub enum Record {
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
     Reachability(Box<ReachabilityRecord>),
+    /// A notification or connection of two vantage points.
+    Pair(Box<PairRecord>),
 }
 
 /// One push notification and its reply.
@@ -221,6 +230,9 @@ pub fn records<'a>(
     config: &'a Config,
 ) -> Box<dyn Iterator<Item = Record> + 'a> {
     let cx = Context::new(facts, config);
+    if kind == Kind::Pairs {
+        return Box::new(pairs::pairs(&cx, facts).into_iter().map(|pair| Record::Pair(Box::new(pair))));
+    }
     let views = cx.views.into_iter();
     match kind {
         Kind::Notifications => Box::new(views.flat_map(|view| {
@@ -242,6 +254,7 @@ pub fn records<'a>(
             let rows = view.facts.reachability.iter();
             rows.map(move |reach| Record::Reachability(Box::new(reachability(&view, reach))))
         })),
+        Kind::Pairs => Box::new(std::iter::empty()),
     }
 }
 

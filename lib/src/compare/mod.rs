@@ -114,6 +114,18 @@ pub fn connection_changes(exchange: &Connection, cuc: &Connection, kind: PairKin
     kind::connection_changes(exchange, cuc, kind)
 }
 
+/// How much longer the reply to a notification took at Exchange than at the Cisco side, in nanoseconds.
+pub fn added_latency(exchange: &NotificationRow, cuc: &NotificationRow) -> Option<i64> {
+    let waited = |row: &NotificationRow| Some(row.reply.as_ref()?.first.time.since(row.last.time));
+    Some(waited(exchange)?.saturating_sub(waited(cuc)?))
+}
+
+/// How much the answer to the SYN of one connection was delayed between the two places, in nanoseconds.
+pub fn connection_latency(exchange: &Connection, cuc: &Connection) -> Option<i64> {
+    let waited = |row: &Connection| Some(row.syn_ack.as_ref()?.at.time.since(row.syn.as_ref()?.at.time));
+    Some(waited(exchange)?.saturating_sub(waited(cuc)?).saturating_abs())
+}
+
 /// The matching while it is done.
 struct Matching<'f> {
     exchange: &'f VantageFacts,

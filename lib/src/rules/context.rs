@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::notify::{self, Life};
-use super::{Evidence, Meta, Sight};
+use super::notify::{self, Gap, Life};
+use super::{Blame, Evidence, Meta, Path, Sight};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, VantageFacts};
@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// One view per vantage point, the Exchange side first.
     pub views: Vec<View<'a>>,
+    /// What lies between two vantage points; `None` for one.
+    pub path: Option<Path>,
 }
 
 /// One vantage point, with what several rules ask of it.
@@ -43,7 +45,13 @@ impl<'a> Context<'a> {
             views.push(view);
             first_capture += facts.files.len();
         }
-        Context { config, views }
+        let path = Path::new(facts, &views);
+        Context { config, views, path }
+    }
+
+    /// Who is to blame for a gap that `of` shows, where a second vantage point tells.
+    pub(crate) fn blame(&self, of: &View<'_>, id: &str, gap: &Gap) -> Option<Blame> {
+        self.path.as_ref()?.blame(&self.views, of, id, (gap.from, gap.to))
     }
 
     /// Whether the settings let a rule run.

@@ -8,6 +8,7 @@ mod draft;
 mod finding;
 mod jumps;
 mod notify;
+mod path;
 mod reach;
 mod sight;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use draft::{Draft, Findings};
 pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind, Value};
 pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
+pub use path::{Blame, Fate, Loss, Path, Try};
 pub use sight::Sight;
 
 use std::sync::OnceLock;
@@ -51,6 +53,7 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyMalformed,
     &notify::NotifyWatermarkGap,
     &notify::NotifyRetry,
+    &notify::NotifyLostInPath,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
     &reach::imap_closed::ImapPortClosed,
