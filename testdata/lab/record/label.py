@@ -1,6 +1,7 @@
 """Writes labels, in the format that the README of testdata describes."""
 
 import json
+import subprocess
 
 OPTIONS = {
     "exchange_addrs": "--exchange-addr",
@@ -8,7 +9,9 @@ OPTIONS = {
     "proxy_addrs": "--proxy-addr",
     "imap_limit": "--imap-limit",
 }
-NOTIFICATION_FACTS = "notifications keepalives messages replies_200 other_replies unanswered subscriptions sources"
+NOTIFICATION_FACTS = (
+    "notifications keepalives messages replies_200 other_replies unanswered subscriptions sources"
+)
 FACTS = [*NOTIFICATION_FACTS.split(), "packets", "connections", "span_s"]
 
 
@@ -18,7 +21,7 @@ def findings(rule, *subjects, severity=None, confidence=None):
     return [{"rule": rule, "subject": subject} | common for subject in subjects or [None]]
 
 
-def write(path, description, files, config, facts, expect=(), allow=(), forbid=()):
+def write(path, description, files, config, facts, expect=(), allow=(), forbid=(), secrets=()):
     """`files` is a list, or lists by vantage point for a label of `sibtrace compare`."""
     base = {"exchange_addrs": [], "cuc_addrs": [], "proxy_addrs": [], "keepalive_interval_s": None}
     label = {
@@ -32,4 +35,15 @@ def write(path, description, files, config, facts, expect=(), allow=(), forbid=(
         "forbid_others": True,
         "facts": facts,
     }
+    if secrets:
+        label["secrets"] = secrets
     path.write_text(json.dumps(label, indent=2, ensure_ascii=False) + "\n")
+
+
+def kebab(scenario):
+    return scenario.__name__.replace("_", "-")
+
+
+def count_packets(capture):
+    line = subprocess.run(["capinfos", "-TMrc", capture], check=True, capture_output=True, text=True).stdout
+    return int(line.split()[-1])

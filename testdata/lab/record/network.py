@@ -67,7 +67,11 @@ class Network:
     def nft(self, *rules):
         """Adds rules to the router's firewall, with a chain for each hook that they may use."""
         self.run("router", "nft", "add table ip lab")
-        for hook, kind, priority in [("prerouting", "nat", -100), ("postrouting", "nat", 100), ("forward", "filter", 0)]:
+        for hook, kind, priority in [
+            ("prerouting", "nat", -100),
+            ("postrouting", "nat", 100),
+            ("forward", "filter", 0),
+        ]:
             chain = f"{{ type {kind} hook {hook} priority {priority}; }}"
             self.run("router", "nft", f"add chain ip lab {hook} {chain}")
         for rule in rules:
@@ -77,10 +81,11 @@ class Network:
         """Records eth0 of a host: with dumpcap if the file is a pcapng, with tcpdump if not."""
         program = "dumpcap -q" if path.suffix == ".pcapng" else "tcpdump -U"
         device = [] if "-i" in options else ["-i", "eth0"]
-        log = open(f"{path}.log", "wb")
+        log = pathlib.Path(f"{path}.log")
         words = [*program.split(), *device, *options, "-w", path]
-        self.captures.append(subprocess.Popen(self.command(host, words), stderr=log, stdout=log))
-        while not any(mark in pathlib.Path(log.name).read_text() for mark in ("listening on", "File: ")):
+        with log.open("wb") as output:
+            self.captures.append(subprocess.Popen(self.command(host, words), stdout=output, stderr=output))
+        while not any(mark in log.read_text() for mark in ("listening on", "File: ")):
             time.sleep(0.05)
 
     def stop_recording(self):

@@ -21,7 +21,13 @@ from network import Network
 
 HERE = pathlib.Path(__file__).parent
 HEALTHY, FAULT_AT, FAULTY = 700, 320, 1500
-EXCHANGE, CUC, PROXY, ROUTER, VIRTUAL = "10.10.20.11", "10.10.30.44", "10.10.30.8", "10.10.30.1", "10.10.40.200"
+EXCHANGE, CUC, PROXY, ROUTER, VIRTUAL = (
+    "10.10.20.11",
+    "10.10.30.44",
+    "10.10.30.8",
+    "10.10.30.1",
+    "10.10.40.200",
+)
 HOSTS = {"exchange": (f"{EXCHANGE}/24", "10.10.20.1/24"), "cisco": (f"{CUC}/24", f"{ROUTER}/24")}
 
 
@@ -34,8 +40,18 @@ def direct(site):
     site.label("cisco")
     site.label("router")
     snaplen = findings("capture-snaplen", site.file("short-snaplen.pcap").name)
-    unread = {"notifications": None, "keepalives": None, "messages": None, "subscriptions": None, "sources": None}
-    site.label("short-snaplen", snaplen, facts=unread | {"replies_200": None, "other_replies": None, "unanswered": None})
+    unread = {
+        "notifications": None,
+        "keepalives": None,
+        "messages": None,
+        "subscriptions": None,
+        "sources": None,
+    }
+    site.label(
+        "short-snaplen",
+        snaplen,
+        facts=unread | {"replies_200": None, "other_replies": None, "unanswered": None},
+    )
     site.label_pair("direct")
 
 
@@ -58,7 +74,9 @@ def nginx(site):
     site.intercept()
     server = f"listen 17080; location / {{ proxy_pass http://{CUC}:7080; proxy_bind {PROXY}; }}"
     files = f"pid {site.work}/pid; error_log {site.work}/error.log;"
-    config = site.configure(f"daemon off; {files} events {{}} http {{ access_log off; server {{ {server} }} }}\n")
+    config = site.configure(
+        f"daemon off; {files} events {{}} http {{ access_log off; server {{ {server} }} }}\n"
+    )
     site.network.start("router", "nginx", "-c", config)
     site.through_proxy()
 
@@ -129,7 +147,9 @@ def jetty_stopped(site):
     site.ping()
     site.after_a_while(lambda: site.jetty.kill())
     site.notify(FAULTY)
-    site.label_broken(findings("notify-port-closed", CUC), findings("notify-port-closed", CUC), tries_arrive=True)
+    site.label_broken(
+        findings("notify-port-closed", CUC), findings("notify-port-closed", CUC), tries_arrive=True
+    )
 
 
 def haproxy_503(site):
@@ -166,12 +186,14 @@ class Site:
     """Exchange and Unity Connection in a network, recorded at both."""
 
     def __init__(self, scenario, network, work, output):
-        self.name, self.description = in_kebab(scenario), inspect.getdoc(scenario)
+        self.name, self.description = label.kebab(scenario), inspect.getdoc(scenario)
         self.network, self.work, self.output = network, work, output
         self.jetty = None
         # As Windows does, more or less: its TTL, no timestamps, few and slow retransmissions.
         network.run("exchange", "sysctl", "-qw", "net.ipv4.ip_default_ttl=128", "net.ipv4.tcp_timestamps=0")
-        network.run("exchange", "sysctl", "-qw", "net.ipv4.tcp_syn_retries=3", "net.ipv4.tcp_orphan_retries=1")
+        network.run(
+            "exchange", "sysctl", "-qw", "net.ipv4.tcp_syn_retries=3", "net.ipv4.tcp_orphan_retries=1"
+        )
         network.run("exchange", *"ip route change default via 10.10.20.1 rto_min 1s".split())
         network.run("router", "ip", "address", "add", f"{PROXY}/24", "dev", "cisco")
 
@@ -194,11 +216,17 @@ class Site:
     def haproxy(self, *lines):
         times = "timeout connect 5s", "timeout client 60s", "timeout server 60s"
         listen = "listen notifications", "bind :17080", f"source {PROXY}", f"server cuc {CUC}:7080"
-        self.network.start("router", "haproxy", "-q", "-db", "-f", self.configure("defaults", *times, *lines, *listen))
+        self.network.start(
+            "router", "haproxy", "-q", "-db", "-f", self.configure("defaults", *times, *lines, *listen)
+        )
 
     def squid(self, *lines):
         files = "pid_filename none", "access_log none", f"cache_log {self.work}/cache.log", "cache deny all"
-        common = f"tcp_outgoing_address {PROXY}", "http_access allow all", "visible_hostname proxy.corp.example.com"
+        common = (
+            f"tcp_outgoing_address {PROXY}",
+            "http_access allow all",
+            "visible_hostname proxy.corp.example.com",
+        )
         config = self.configure(*files, *common, "shutdown_lifetime 0 seconds", *lines)
         self.start_jetty()  # Squid calls a peer dead that is not there when it starts.
         self.network.start("router", "squid", "-N", "-n", self.name.replace("-", ""), "-f", config)
@@ -238,7 +266,9 @@ class Site:
         forbid = ["notify-source-unexpected", "notify-source-nat"]
         self.label("exchange", exchange, findings("notify-source-proxy"))
         self.label("cisco", found, forbid=forbid, facts={"sources": [PROXY], "connections": None})
-        self.label_pair("proxy", findings("notify-source-proxy", PROXY), forbid=[*forbid, "notify-lost-in-path"])
+        self.label_pair(
+            "proxy", findings("notify-source-proxy", PROXY), forbid=[*forbid, "notify-lost-in-path"]
+        )
 
     def label_broken(self, at_exchange, at_cisco=(), tries_arrive=False):
         """No connection was made from a moment on: both subscriptions end."""
@@ -249,7 +279,7 @@ class Site:
         self.label("cisco", [*at_cisco, *stale], abandoned, facts={"connections": connections})
         self.label_pair("direct", [*at_exchange, *stale], abandoned, ["notify-lost-in-path"])
 
-    def label(self, end, expect=(), allow=(), forbid=(), cuc=(CUC,), facts={}):
+    def label(self, end, expect=(), allow=(), forbid=(), cuc=(CUC,), facts=None):
         """Stores the capture of one end with its label. Without `facts` what Exchange sent is what is seen there."""
         [capture] = [path for path in self.work.glob(f"{self.name}-{end}.*") if path.suffix != ".log"]
         keepalives = sum(a_try["status"] == 200 and a_try["keepalive"] for a_try in self.account)
@@ -262,10 +292,10 @@ class Site:
             "unanswered": 0,
             "subscriptions": len(self.ids),
             "sources": [EXCHANGE],
-            "packets": count_packets(capture),
+            "packets": label.count_packets(capture),
             "connections": len(self.account),
         }
-        known = dict.fromkeys(label.FACTS) | told | facts
+        known = dict.fromkeys(label.FACTS) | told | (facts or {})
         config = {"exchange_addrs": [EXCHANGE], "cuc_addrs": list(cuc)}
         output = self.output / capture.name
         output.write_bytes(capture.read_bytes())
@@ -276,13 +306,13 @@ class Site:
         """What `sibtrace compare` must say: `kind` is that of every answered notification."""
         files = {"exchange": [f"{self.name}-exchange.pcapng"], "cuc": [f"{self.name}-cisco.pcap"]}
         config = {"exchange_addrs": [EXCHANGE], "cuc_addrs": [CUC]}
-        facts = {"pairs": {kind: self.answered}, "answered": self.answered, "clock_offset_us": clock_offset_us}
+        facts = {
+            "pairs": {kind: self.answered},
+            "answered": self.answered,
+            "clock_offset_us": clock_offset_us,
+        }
         path = self.output / f"{self.name}.compare.json"
         label.write(path, self.description, files, config, facts, expect, allow, forbid)
-
-
-def in_kebab(scenario):
-    return scenario.__name__.replace("_", "-")
 
 
 def shift_clock(capture, seconds):
@@ -291,13 +321,8 @@ def shift_clock(capture, seconds):
     shifted.rename(capture)
 
 
-def count_packets(capture):
-    line = subprocess.run(["capinfos", "-TMrc", capture], check=True, capture_output=True, text=True).stdout
-    return int(line.split()[-1])
-
-
 def record(scenario, output):
-    with tempfile.TemporaryDirectory() as work, Network(in_kebab(scenario), HOSTS) as network:
+    with tempfile.TemporaryDirectory() as work, Network(label.kebab(scenario), HOSTS) as network:
         pathlib.Path(work).chmod(0o777)
         scenario(Site(scenario, network, pathlib.Path(work), output))
 
