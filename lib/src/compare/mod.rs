@@ -99,8 +99,7 @@ impl Comparison {
 }
 
 /// What differs between the two sightings of a notification, in words.
-pub fn notification_changes(facts: &Facts, pair: &Pair) -> Vec<String> {
-    let [exchange, cuc] = facts.vantages.as_slice() else { return Vec::new() };
+pub fn notification_changes(exchange: &VantageFacts, cuc: &VantageFacts, pair: &Pair) -> Vec<String> {
     let (one, two) = (&exchange.notifications[pair.exchange], &cuc.notifications[pair.cuc]);
     let connections = exchange.connection(one.flow).zip(cuc.connection(two.flow));
     let mut changed =

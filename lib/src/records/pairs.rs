@@ -38,7 +38,7 @@ pub(super) fn pairs(cx: &Context<'_>, facts: &Facts) -> Vec<PairRecord> {
     let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
         return Vec::new();
     };
-    let table = Table { facts, exchange, cuc };
+    let table = Table { exchange, cuc };
     let mut rows: Vec<PairRecord> = path.pairs.iter().map(|pair| table.notification(pair)).collect();
     rows.extend(path.lost().map(|(row, _)| table.alone(exchange, row, PairKind::Lost)));
     let (left, arrived): (Vec<_>, Vec<_>) = path.unmatched(facts).partition(|(vantage, _)| *vantage == 0);
@@ -50,7 +50,6 @@ pub(super) fn pairs(cx: &Context<'_>, facts: &Facts) -> Vec<PairRecord> {
 }
 
 struct Table<'a> {
-    facts: &'a Facts,
     exchange: &'a View<'a>,
     cuc: &'a View<'a>,
 }
@@ -63,7 +62,7 @@ impl Table<'_> {
             cuc_frame: Some(two.last.frame.number()),
             cuc_time: Some(two.last.time),
             cuc_connection: ends(self.cuc, two),
-            changed: notification_changes(self.facts, pair),
+            changed: notification_changes(self.exchange.facts, self.cuc.facts, pair),
             added_latency_us: added_latency(one, two).map(|nanos| nanos / 1000),
             ..self.alone(self.exchange, pair.exchange, pair.kind)
         }

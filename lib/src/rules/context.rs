@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::notify::{self, Gap, Life};
-use super::{Blame, Evidence, Meta, Path, Sight};
+use super::{Blame, Evidence, Meta, Path, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, VantageFacts};
@@ -52,6 +52,17 @@ impl<'a> Context<'a> {
     /// Who is to blame for a gap that `of` shows, where a second vantage point tells.
     pub(crate) fn blame(&self, of: &View<'_>, id: &str, gap: &Gap) -> Option<Blame> {
         self.path.as_ref()?.blame(&self.views, of, id, (gap.from, gap.to))
+    }
+
+    /// What became of a connection that `view` shows as failed, where a second vantage point tells.
+    pub(crate) fn try_of(&self, view: &View<'_>, connection: &Connection) -> Option<Try> {
+        let path = self.path.as_ref().filter(|_| view.first_capture == 0)?;
+        path.try_of(connection.id)
+    }
+
+    /// Whether `view` is the Cisco side of two.
+    pub(crate) fn is_far_end(&self, view: &View<'_>) -> bool {
+        self.path.is_some() && view.first_capture > 0
     }
 
     /// Whether the settings let a rule run.

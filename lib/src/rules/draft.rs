@@ -185,7 +185,8 @@ fn joined<K: Ord>(drafts: Vec<Draft>, key: impl Fn(&Draft) -> K, count: fn(u64, 
 
 /// The surer and worse of the two speaks; evidence adds up.
 fn join(one: Draft, two: Draft, count: fn(u64, u64) -> u64) -> Draft {
-    let weight = |draft: &Draft| (draft.confidence, draft.severity, draft.count);
+    // Of two vantage points the Cisco side speaks: what does not arrive there is the trouble.
+    let weight = |draft: &Draft| (draft.confidence, draft.severity, draft.count, draft.seen_at);
     let (mut main, other) = if weight(&two) > weight(&one) { (two, one) } else { (one, two) };
     main.count = count(main.count, other.count);
     main.evidence.extend(other.evidence);

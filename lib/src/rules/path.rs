@@ -215,6 +215,11 @@ impl Path {
         let start = start.after(Duration::from_nanos(SHORTLY as u64));
         let rows = &exchange.facts.notifications;
         let next = subscription.rows.partition_point(|row| rows[*row].last.time <= start);
+        // A silence that begins with a lost notification is Exchange's giving up.
+        let begins = subscription.rows[..next].last().filter(|_| own);
+        if begins.is_some_and(|row| matches!(self.fates[*row], Fate::Lost(_))) {
+            return Some(Blame::Path);
+        }
         let mut sent = subscription.rows[next..].iter().take_while(|row| rows[**row].last.time < end);
         if sent.clone().any(|row| matches!(self.fates[*row], Fate::Lost(_))) {
             return Some(Blame::Path);
