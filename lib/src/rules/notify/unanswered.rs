@@ -39,10 +39,12 @@ rule! {
     check = check;
 }
 
+/// A notification by its place in the table, and its connection.
+type Unanswered<'v> = (usize, &'v NotificationRow, &'v Connection);
+
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
-        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(usize, &NotificationRow, &Connection)>> =
-            BTreeMap::new();
+        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
         let rows = view.facts.notifications.iter().enumerate();
         for (place, row) in rows.filter(|(_, row)| row.counts() && row.reply.is_none()) {
             let Some(connection) = view.connection(row.flow) else {
@@ -83,11 +85,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 /// What the other end of the path shows of these notifications of Exchange.
-fn beyond(
-    cx: &Context<'_>,
-    view: &View<'_>,
-    unanswered: &[(usize, &NotificationRow, &Connection)],
-) -> String {
+fn beyond(cx: &Context<'_>, view: &View<'_>, unanswered: &[Unanswered<'_>]) -> String {
     let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
         return String::new();
     };
