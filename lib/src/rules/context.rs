@@ -54,6 +54,27 @@ impl<'a> Context<'a> {
         self.path.as_ref()?.blame(&self.views, of, id, (gap.from, gap.to))
     }
 
+    /// What remains of a gap that the Cisco side shows when notifications are put in that only its capture missed:
+    /// the seconds of its longest part.
+    pub(crate) fn remains(&self, of: &View<'_>, id: &str, gap: &Gap) -> f64 {
+        let path = self.path.as_ref().filter(|_| self.is_far_end(of));
+        let missed =
+            path.map(|path| path.unseen_arrivals(&self.views, id, (gap.from, gap.to))).unwrap_or_default();
+        if missed.is_empty() {
+            return gap.seconds;
+        }
+        let mut times = missed;
+        times.extend([gap.from.time, gap.to.time]);
+        times.sort_unstable();
+        times.windows(2).map(|pair| pair[1].seconds_since(pair[0])).fold(0.0, f64::max).min(gap.seconds)
+    }
+
+    /// Whether a notification reached the Cisco side between two frames of `of`, and only its capture missed it.
+    pub(crate) fn was_missed(&self, of: &View<'_>, id: &str, from: Moment, to: Moment) -> bool {
+        let path = self.path.as_ref().filter(|_| self.is_far_end(of));
+        path.is_some_and(|path| !path.unseen_arrivals(&self.views, id, (from, to)).is_empty())
+    }
+
     /// What became of a connection that `view` shows as failed, where a second vantage point tells.
     pub(crate) fn try_of(&self, view: &View<'_>, connection: &Connection) -> Option<Try> {
         let path = self.path.as_ref().filter(|_| view.first_capture == 0)?;

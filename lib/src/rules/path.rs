@@ -183,6 +183,34 @@ impl Path {
         })
     }
 
+    /// When notifications of the subscription `id` reached the Cisco side between two of its frames, although its own
+    /// capture does not show them: Exchange has the listener's 200. By the clock of the Cisco side.
+    pub(super) fn unseen_arrivals(
+        &self,
+        views: &[View<'_>],
+        id: &str,
+        (from, to): (Moment, Moment),
+    ) -> Vec<Timestamp> {
+        let (Some(exchange), Some(clock)) = (views.first(), self.matched.clock.as_ref()) else {
+            return Vec::new();
+        };
+        let Some((start, end)) = clock.to_exchange(from).zip(clock.to_exchange(to)) else {
+            return Vec::new();
+        };
+        let Some(subscription) = self.subscriptions.get(id).map(|one| &exchange.facts.subscriptions[*one])
+        else {
+            return Vec::new();
+        };
+        let rows = &exchange.facts.notifications;
+        let next = subscription.rows.partition_point(|row| rows[*row].last.time <= start);
+        let sent = subscription.rows[next..].iter().take_while(|row| rows[**row].last.time < end);
+        let missed = sent.filter(|row| {
+            self.fates[**row] == Fate::Unknown
+                && rows[**row].reply.as_ref().is_some_and(|reply| reply.status == 200)
+        });
+        missed.filter_map(|row| clock.to_cuc(rows[*row].last)).collect()
+    }
+
     /// What became of a connection that Exchange could not open.
     pub(super) fn try_of(&self, flow: FlowId) -> Option<Try> {
         self.tries.get(&flow).copied()

@@ -40,7 +40,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        each_gap_over(view, Life::deadline, out, |subscription, life, longest, gaps| {
+        each_gap_over(cx, view, Life::deadline, out, |subscription, life, longest, gaps| {
             let lasted = spoken(longest.seconds);
             let title = format!("No keep-alive for {lasted} on subscription {}", subscription.request_id);
             let mut detail = format!(

@@ -38,6 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     let limit = nanos(cx.config.stale_after) as f64 / 1e9;
     for view in &cx.views {
         each_gap_over(
+            cx,
             view,
             |life| life.stale_after(limit),
             out,

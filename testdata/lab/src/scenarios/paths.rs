@@ -300,7 +300,7 @@ fn drops() -> Pair {
         "The sniffer at Unity Connection loses packets and whole connections; Exchange has every reply.";
     Pair::new(path, text, lab.trace, cuc)
         .ahead(4 * SECONDS)
-        .allow(&["capture-drops", "keepalive-missing", "notify-watermark-gap"])
+        .allow(&["capture-drops"])
         .pairs("lost", 0)
         .forbid(LOST)
 }
