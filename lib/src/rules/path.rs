@@ -128,8 +128,13 @@ impl Path {
             return None;
         };
         let all = matched.notifications(facts);
-        let ends =
-            Ends { ways: ways(exchange.facts, cuc.facts, &matched, &all), exchange, cuc, matched: &matched };
+        let ends = Ends {
+            refusals: refusals(cuc.facts),
+            ways: ways(exchange.facts, cuc.facts, &matched, &all),
+            exchange,
+            cuc,
+            matched: &matched,
+        };
         let fates: Vec<Fate> = (0..exchange.facts.notifications.len()).map(|row| ends.fate(row)).collect();
         let tries = ends.tries();
         let vain = vain(exchange.facts, &tries);
@@ -276,6 +281,8 @@ struct Ends<'v> {
     cuc: &'v View<'v>,
     matched: &'v Comparison,
     ways: Ways,
+    /// When the Cisco host itself did not accept a connection, and where; in time order.
+    refusals: Vec<(Timestamp, Endpoint)>,
 }
 
 /// Where and how what left Exchange arrived, by its source and destination there.
@@ -333,7 +340,7 @@ impl Ends<'_> {
         // Where the packets arrive as they left, the host itself acknowledged it.
         let same = self.exchange.facts.stream(sent.flow).and_then(|stream| self.matched.carried_on(stream));
         let arrived = same.map_or(way.whole, |(_, kind)| kind.is_one_connection());
-        (!arrived && way.proxied && ended).then_some(Loss::Taken)
+        (!arrived && way.proxied && ended && !self.was_refused(sent.last, way)).then_some(Loss::Taken)
     }
 
     /// Whether the capture at the Cisco side would have shown what left Exchange at that moment.
@@ -364,6 +371,14 @@ impl Ends<'_> {
             && !ports.into_iter().any(|port| cuc.sight.lost_something(port, from, to))
             && cuc.facts.files.iter().all(|file| file.drops == 0 && file.cut_packets == 0)
             && !cuc.is_one_way()
+    }
+
+    /// Whether the Cisco host turned away who should have passed it on.
+    fn was_refused(&self, left: Moment, way: &Way) -> bool {
+        let Some(at) = self.matched.clock.as_ref().and_then(|clock| clock.to_cuc(left)) else { return true };
+        let next = self.refusals.partition_point(|(time, _)| *time < shifted(at, -SHORTLY));
+        let meanwhile = self.refusals[next..].iter().take_while(|(time, _)| *time <= shifted(at, LATEST));
+        meanwhile.into_iter().any(|(_, listener)| way.listeners.contains(listener))
     }
 
     /// Whether a capture goes on long enough after a moment.
@@ -399,6 +414,15 @@ impl Ends<'_> {
             (false, false) => Try::Ignored,
         })
     }
+}
+
+/// The connections that the Cisco side saw and that were not opened there, in time order.
+fn refusals(cuc: &VantageFacts) -> Vec<(Timestamp, Endpoint)> {
+    let refused = |row: &&Connection| !matches!(outcome(row), None | Some(Outcome::Connected));
+    let refused = cuc.connections.iter().filter(refused);
+    let mut refusals: Vec<_> = refused.map(|row| (row.first.time, row.resp)).collect();
+    refusals.sort_unstable();
+    refusals
 }
 
 /// The connections that Exchange could not open, in time order.
