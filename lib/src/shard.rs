@@ -85,6 +85,7 @@ impl Desk {
                 Event::Http(transaction) => {
                     self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
                 }
+                Event::Imap(..) => {}
             }
         }
     }

@@ -4,6 +4,7 @@ pub mod event;
 mod ews;
 mod guid;
 mod http;
+pub mod imap;
 mod lines;
 pub mod ntlm;
 mod secret;
@@ -28,7 +29,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, imap::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

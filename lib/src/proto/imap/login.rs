@@ -1,0 +1,232 @@
+//! Who logs in: the arguments of LOGIN, and the SASL responses of AUTHENTICATE (RFC 4422). Names are read, secrets
+//! become digests here and are not kept otherwise.
+
+use base64::Engine as _;
+
+use super::event::Login;
+use crate::proto::subscription_id::BASE64;
+use crate::proto::{Ntlm, Secret};
+
+/// Bytes of a name that are kept.
+const NAME: usize = 256;
+/// Arguments of LOGIN.
+const ARGUMENTS: usize = 2;
+
+/// The arguments of a LOGIN command while it arrives (RFC 9051, 6.2.3).
+#[derive(Default)]
+pub(super) struct Arguments(Vec<Vec<u8>>);
+
+impl Arguments {
+    /// Takes those of a piece of the command line. A literal's announcement at its end is left out.
+    pub(super) fn line(&mut self, mut rest: &[u8]) {
+        loop {
+            rest = rest.trim_ascii_start();
+            match rest {
+                [] | [b'{', ..] => return,
+                [b'"', quoted @ ..] => {
+                    let (argument, after) = unquoted(quoted);
+                    self.push(argument);
+                    rest = after;
+                }
+                _ => {
+                    let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+                    self.push(rest[..end].to_vec());
+                    rest = &rest[end..];
+                }
+            }
+        }
+    }
+
+    /// Takes one that came as a literal.
+    pub(super) fn push(&mut self, argument: Vec<u8>) {
+        if self.0.len() < ARGUMENTS {
+            self.0.push(argument);
+        }
+    }
+
+    /// Who logs in by them.
+    pub(super) fn login(&self) -> Login {
+        let mut login = Login::default();
+        if let Some(user) = self.0.first() {
+            name(&mut login, user);
+        }
+        if let Some(password) = self.0.get(1) {
+            (login.secret, login.is_answered) = (Some(Secret::new(password)), true);
+        }
+        login
+    }
+}
+
+/// A quoted string up to its end. Clients write `DOMAIN\user` without doubling the backslash: only a backslash
+/// before a quote or another one is taken for an escape.
+fn unquoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut value = Vec::new();
+    let mut at = 0;
+    loop {
+        match text.get(at..).unwrap_or_default() {
+            [] => return (value, &[]),
+            [b'"', after @ ..] => return (value, after),
+            [b'\\', escaped @ (b'"' | b'\\'), ..] => {
+                value.push(*escaped);
+                at += 2;
+            }
+            [byte, ..] => {
+                value.push(*byte);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The log-in that an AUTHENTICATE command begins. `arguments` are the mechanism and, perhaps, the initial response
+/// (RFC 9051, 6.2.2).
+pub(super) fn begin(arguments: &[u8]) -> Login {
+    let mut words = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let mut login = Login { mechanism: words.next().and_then(mechanism), ..Login::default() };
+    if let Some(response) = words.next() {
+        respond(&mut login, response);
+    }
+    login
+}
+
+/// A mechanism's name (RFC 4422, 3.1).
+fn mechanism(word: &[u8]) -> Option<Box<str>> {
+    let is_one = word.len() <= 20 && word.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b));
+    is_one.then(|| String::from_utf8_lossy(word).to_ascii_uppercase().into())
+}
+
+/// Takes a response of the client: `*`, or base64.
+pub(super) fn respond(login: &mut Login, response: &[u8]) {
+    let response = response.trim_ascii();
+    if response == b"*" {
+        login.is_cancelled = true;
+        return;
+    }
+    match login.mechanism.as_deref() {
+        Some("PLAIN") => plain(login, &decoded(response)),
+        Some("LOGIN") => step(login, &decoded(response)),
+        Some("NTLM") => ntlm(login, response),
+        _ => login.is_answered |= !response.is_empty(),
+    }
+}
+
+fn decoded(response: &[u8]) -> Vec<u8> {
+    // A single `=` is an empty response (RFC 4959, 3).
+    if response == b"=" { Vec::new() } else { BASE64.decode(response).unwrap_or_default() }
+}
+
+/// RFC 4616: `authzid NUL authcid NUL passwd`.
+fn plain(login: &mut Login, message: &[u8]) {
+    let mut fields = message.splitn(3, |byte| *byte == 0).skip(1);
+    if let (Some(user), Some(password)) = (fields.next(), fields.next()) {
+        name(login, user);
+        (login.secret, login.is_answered) = (Some(Secret::new(password)), true);
+    }
+}
+
+/// The mechanism LOGIN (draft-murchison-sasl-login): first the user, then the password.
+fn step(login: &mut Login, value: &[u8]) {
+    if login.user.is_none() {
+        name(login, value);
+    } else {
+        (login.secret, login.is_answered) = (Some(Secret::new(value)), true);
+    }
+}
+
+fn ntlm(login: &mut Login, response: &[u8]) {
+    if let Some(Ntlm::Authenticate(message)) = Ntlm::parse_base64(response) {
+        if let Some(user) = message.user.filter(|user| !user.is_empty()) {
+            name(login, user.as_bytes());
+        }
+        let known = |text: Option<Box<str>>| text.filter(|text| !text.is_empty()).map(|text| bounded(&text));
+        login.domain = known(message.domain).or(login.domain.take());
+        login.workstation = known(message.workstation);
+        login.is_answered = true;
+    }
+}
+
+/// Takes a user name: `user`, `user@domain`, `DOMAIN\user`, or Exchange's `domain/user/mailbox`.
+fn name(login: &mut Login, name: &[u8]) {
+    let name = String::from_utf8_lossy(name);
+    let (domain, user) = match (name.split_once('\\'), name.split_once('/')) {
+        (Some((domain, user)), _) => (domain, user),
+        (None, Some((domain, rest))) => (domain, rest.split('/').next().unwrap_or(rest)),
+        (None, None) => ("", &*name),
+    };
+    login.domain = Some(domain).filter(|domain| !domain.is_empty()).map(bounded);
+    login.user = Some(bounded(user));
+}
+
+fn bounded(text: &str) -> Box<str> {
+    text[..text.floor_char_boundary(NAME)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(line: &[u8]) -> Login {
+        let mut arguments = Arguments::default();
+        arguments.line(line);
+        arguments.login()
+    }
+
+    fn base64(text: &[u8]) -> Vec<u8> {
+        BASE64.encode(text).into_bytes()
+    }
+
+    #[test]
+    fn login_takes_atoms_and_quoted_strings() {
+        for line in
+            [&b" uccx pass1"[..], b" \"uccx\" \"pass1\"", b" \"LAB\\uccx\" pass1", b" \"LAB\\\\uccx\" pass1"]
+        {
+            let login = login(line);
+            assert_eq!((login.user.as_deref(), login.secret), (Some("uccx"), Some(Secret::new(b"pass1"))));
+            assert_eq!(login.domain.is_some(), line.contains(&b'L'));
+        }
+        assert_eq!(login(b" u \"a \\\"quote\\\"\"").secret, Some(Secret::new(b"a \"quote\"")));
+        assert!(!login(b" uccx {5}").is_answered);
+    }
+
+    #[test]
+    fn names_come_in_four_forms() {
+        let parts = |line: &[u8]| {
+            let login = login(line);
+            (login.domain, login.user)
+        };
+        let some = |text: &str| Some(Box::from(text));
+        assert_eq!(parts(b"uccx p"), (None, some("uccx")));
+        assert_eq!(parts(b"uccx@lab.example p"), (None, some("uccx@lab.example")));
+        assert_eq!(parts(b"LAB\\uccx p"), (some("LAB"), some("uccx")));
+        assert_eq!(parts(b"LAB/uccx/mailbox p"), (some("LAB"), some("uccx")));
+    }
+
+    #[test]
+    fn plain_and_login_name_the_user_and_hide_the_password() {
+        let mut plain = begin(b" PLAIN");
+        respond(&mut plain, &base64(b"\0LAB\\uccx\0pass1"));
+        let initial = begin(&[b" plain ".to_vec(), base64(b"\0LAB\\uccx\0pass1")].concat());
+        let mut login = begin(b" LOGIN");
+        respond(&mut login, &base64(b"LAB\\uccx"));
+        assert!(!login.is_answered);
+        respond(&mut login, &base64(b"pass1"));
+        for login in [plain, initial, login] {
+            assert_eq!((login.domain.as_deref(), login.user.as_deref()), (Some("LAB"), Some("uccx")));
+            assert_eq!((login.secret, login.is_answered), (Some(Secret::new(b"pass1")), true));
+        }
+    }
+
+    #[test]
+    fn a_cancelled_exchange_answers_nothing() {
+        let mut login = begin(b" PLAIN");
+        respond(&mut login, b"*");
+        assert!(login.is_cancelled && !login.is_answered);
+    }
+
+    #[test]
+    fn gssapi_names_nobody() {
+        let mut login = begin(b" GSSAPI");
+        respond(&mut login, b"YIICZQYJKoZIhvcSAQICAQBuggJU");
+        assert_eq!((login.user, login.secret, login.is_answered), (None, None, true));
+    }
+}
