@@ -2,6 +2,7 @@
 
 mod copies;
 mod coverage;
+mod imap;
 mod intern;
 mod notifications;
 mod reachability;
@@ -11,6 +12,10 @@ pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub(crate) use imap::{Imap, TLS_PORT};
+pub use imap::{
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints, TurnedAway,
+};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -53,6 +58,8 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// IMAP sessions, log-ins and commands.
+    pub imap: ImapFacts,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -77,16 +84,18 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered { files, coverage, pings, connections, protocols, notifications, imap, mut limits } = gathered;
         let (mut notifications, full) = notifications.finish();
+        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
-        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        limits.extend([full, imap_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -98,6 +107,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            imap,
             limits,
         }
     }
