@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use sibtrace::config::{Config, Network, Ports, ImapLimits};
+use sibtrace::config::{Config, ImapLimits, Network, Ports};
 use sibtrace::records::Kind;
 
 pub(crate) use names::{nearest, rule};

@@ -12,10 +12,11 @@ pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
-pub(crate) use imap::{Imap, TLS_PORT};
 pub use imap::{
-    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints, TurnedAway,
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
+    TurnedAway,
 };
+pub(crate) use imap::{Imap, TLS_PORT};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -91,7 +92,8 @@ pub(crate) struct Gathered {
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, imap, mut limits } = gathered;
+        let Gathered { files, coverage, pings, connections, protocols, notifications, imap, mut limits } =
+            gathered;
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();

@@ -43,13 +43,8 @@ pub struct Defaults {
     pub command: Option<u64>,
 }
 
-const EXCHANGE_2007: Defaults = Defaults {
-    version: "Exchange 2007",
-    user: Some(10),
-    ip: Some(20),
-    total: Some(2000),
-    command: None,
-};
+const EXCHANGE_2007: Defaults =
+    Defaults { version: "Exchange 2007", user: Some(10), ip: Some(20), total: Some(2000), command: None };
 const EXCHANGE_2010: Defaults = Defaults {
     version: "Exchange 2010",
     user: Some(16),
@@ -164,7 +159,10 @@ mod tests {
     #[test]
     fn the_version_shows_in_greeting_capabilities_and_windows() {
         assert_eq!(version(&hints("Dovecot ready.")), None);
-        assert_eq!(version(&hints("Microsoft Exchange Server 2003 IMAP4rev1 server version 6.5 ready.")), None);
+        assert_eq!(
+            version(&hints("Microsoft Exchange Server 2003 IMAP4rev1 server version 6.5 ready.")),
+            None
+        );
         assert_eq!(
             version(&hints("Microsoft Exchange Server 2007 IMAP4 service ready")),
             Some("Exchange 2007")

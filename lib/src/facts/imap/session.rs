@@ -62,7 +62,7 @@ impl ImapSession {
 }
 
 /// The account of a user name: bare and in lower case. `None` where there is no name.
-pub fn account(user: &str) -> Option<String> {
+pub(super) fn account(user: &str) -> Option<String> {
     let bare = user.split('@').next().unwrap_or_default().trim();
     (!bare.is_empty()).then(|| bare.to_lowercase())
 }
@@ -102,7 +102,8 @@ fn client(connection: &Connection, ports: &Ports) -> Option<Dir> {
     if ports.imap.contains(&connection.resp.port) {
         return Some(Dir::Orig);
     }
-    (connection.handshake == Handshake::None && ports.imap.contains(&connection.orig.port)).then_some(Dir::Resp)
+    (connection.handshake == Handshake::None && ports.imap.contains(&connection.orig.port))
+        .then_some(Dir::Resp)
 }
 
 fn is_established(connection: &Connection) -> bool {
@@ -167,8 +168,7 @@ fn session(
     };
     let login = rows.iter().find(|row| row.is_accepted_login());
     session.account = login.and_then(|row| row.login.as_ref()?.account.clone());
-    session.authenticated =
-        login.map(|row| row.settled()).or_else(|| logged_in_unseen(&session, rows));
+    session.authenticated = login.map(|row| row.settled()).or_else(|| logged_in_unseen(&session, rows));
     session
 }
 
@@ -201,7 +201,8 @@ fn turned_away(connection: &Connection, client: Dir, rows: &[&ImapRow]) -> Optio
         return bye.map(TurnedAway::Bye);
     }
     let (ours, theirs) = (connection.side(client), connection.side(client.flip()));
-    let is_mute = [ours, theirs].iter().all(|side| side.bytes == 0 && side.missing == 0 && !side.acked_unseen);
+    let is_mute =
+        [ours, theirs].iter().all(|side| side.bytes == 0 && side.missing == 0 && !side.acked_unseen);
     if !is_mute || connection.handshake != Handshake::Full {
         return None;
     }
