@@ -15,7 +15,9 @@ pub struct Level(Vec<(Moment, u64)>);
 type Interval = (Moment, Option<Moment>);
 
 impl Level {
-    fn of(intervals: impl IntoIterator<Item = Interval>) -> Self {
+    /// How many of the stretches of time, each with its begin and its end, cover a moment. One without an end goes on
+    /// after the capture.
+    pub fn of(intervals: impl IntoIterator<Item = (Moment, Option<Moment>)>) -> Self {
         let mut changes: Vec<(Moment, bool)> = Vec::new();
         for (from, to) in intervals {
             changes.push((from, true));

@@ -159,7 +159,7 @@ impl<'v> Refused<'v> {
         let limit = limits::user(view, row.server.ip, peak);
         let reached = limit.filter(|limit| limit.value > 0 && open >= limit.value);
         let is_wrong = secret(row).is_some_and(|own| !accepted.is_empty() && !accepted.contains(&own));
-        let is_full = reached.is_some() || limit.is_none() && open >= FEW;
+        let is_full = reached.is_some() || limits::are_unknown(view, row.server.ip) && open >= FEW;
         Refused { row, reason, open, limit: reached, is_full, is_wrong }
     }
 }
@@ -200,16 +200,14 @@ fn secrets(rows: &[&ImapRow]) -> Vec<Secret> {
     kept
 }
 
-/// A client host: by its own name, which it keeps behind a translator, else by its address.
+/// A client host: by its own name, which it keeps behind a translator, and its address, as images of one installation
+/// share a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Host<'v> {
-    Named(&'v str),
-    At(IpAddr),
-}
+struct Host<'v>(Option<&'v str>, IpAddr);
 
 impl<'v> Host<'v> {
     fn of(row: &'v ImapRow) -> Self {
         let name = row.login.as_deref().and_then(|login: &ImapLogin| login.workstation.as_deref());
-        name.map_or(Host::At(row.client.ip), Host::Named)
+        Host(name, row.client.ip)
     }
 }

@@ -95,7 +95,7 @@ fn state(view: &View<'_>, access: &Access<'_>) -> Draft {
         }
         None => draft,
     };
-    shown(refused, 1).take(14).fold(draft, |draft, refused| {
+    shown(refused, 1).fold(draft, |draft, refused| {
         draft.evidence(view, Some(refused.row.flow), refused.row.settled(), "refused")
     })
 }

@@ -101,7 +101,7 @@ fn state(view: &View<'_>, access: &Access<'_>) -> Draft {
         Some(row) => draft.evidence(view, Some(row.flow), row.settled(), "the same account is accepted"),
         None => draft,
     };
-    shown(refused, 1).take(14).fold(draft, |draft, refused| show(draft, view, refused))
+    shown(refused, 1).fold(draft, |draft, refused| show(draft, view, refused))
 }
 
 fn judge(draft: Draft, access: &Access<'_>, full: usize, number: usize) -> Draft {

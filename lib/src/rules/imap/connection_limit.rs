@@ -111,7 +111,7 @@ fn refused_user(view: &View<'_>, access: &Access<'_>) -> Option<Draft> {
     };
     let draft =
         peak_evidence(draft, view, account.and_then(|account| view.facts.imap.open.user(server, account)));
-    Some(shown(&refused, 1).take(14).fold(draft, |draft, refused| {
+    Some(shown(&refused, 1).fold(draft, |draft, refused| {
         let note = format!("refused with {} open", counted(refused.open as usize, "session"));
         draft.evidence(view, Some(refused.row.flow), refused.row.settled(), note)
     }))

@@ -41,6 +41,11 @@ fn defaults(view: &View<'_>, server: IpAddr) -> Option<Defaults> {
     view.facts.imap.servers.get(&server)?.defaults()
 }
 
+/// Whether nothing is known of the limits of a server: neither configured, nor by its version.
+pub(super) fn are_unknown(view: &View<'_>, server: IpAddr) -> bool {
+    view.config.imap_limits.user.is_none() && defaults(view, server).is_none()
+}
+
 /// Sessions of one account (MaxConnectionsPerUser).
 pub(super) fn user(view: &View<'_>, server: IpAddr, peak: u64) -> Option<Limit> {
     let defaults = defaults(view, server);

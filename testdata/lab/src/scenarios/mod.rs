@@ -3,6 +3,7 @@
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
 mod reach;
 mod replies;
 mod sources;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         replies::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
