@@ -1,5 +1,6 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
+mod clock;
 mod duplicate;
 mod handover;
 mod key;
@@ -149,6 +150,11 @@ pub struct Connection {
     pub reset: Option<Reset>,
     /// An ICMP error that quotes this connection: the first one.
     pub unreachable: Option<Unreachable>,
+    /// The capture's clock jumped forward while the sender's own clock did not: the first time.
+    pub clock_jump: Option<ClockJump>,
+    /// New payload after both sides had closed: another connection between the same ends, whose SYN is not in the
+    /// capture.
+    pub after_close: Option<Moment>,
     /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
     pub duplicates: u32,
 }
@@ -201,6 +207,8 @@ pub struct Side {
     pub mac: Option<[u8; 6]>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
+    /// No acknowledgment of its last bytes was captured.
+    pub unanswered: bool,
     /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
     /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,
@@ -244,6 +252,15 @@ pub struct Reset {
     pub ttl: u8,
     /// Whether it answers the SYN: RST with an acknowledgment of the SYN's sequence number plus one.
     pub answers_syn: bool,
+}
+
+/// Neighbouring packets of one sender between which the capture's clock went much further than the sender's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockJump {
+    /// The packet before the jump.
+    pub before: Moment,
+    /// The packet after it.
+    pub after: Moment,
 }
 
 /// An ICMP destination-unreachable message about a connection.

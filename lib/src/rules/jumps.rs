@@ -2,7 +2,7 @@
 //!
 //! A silence of everyone alone does not tell a jump from an idle network. It is a jump when TCP did not live through
 //! it: a packet that demands an answer at once was captured before it, the answer after it, and in between nobody
-//! sent again. No stack waits that long: the first retransmission is due after 1 to 3 seconds (RFC 6298, 2.1), an
+//! sent again; or the timestamps of a sender show how little time passed for it. No stack waits that long: the first retransmission is due after 1 to 3 seconds (RFC 6298, 2.1), an
 //! acknowledgment after half a second (RFC 9293, 3.8.6.3).
 
 use std::collections::HashSet;
@@ -16,7 +16,10 @@ pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     silences.sort_by_key(|silence| silence.from.frame);
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
-    let jumped: HashSet<FrameId> = handshakes.chain(posts).map(|silence| silence.from.frame).collect();
+    let senders = facts.connections.iter().filter_map(|connection| connection.clock_jump);
+    let senders = senders.filter_map(|jump| between(jump.before, jump.after, &silences));
+    let jumped: HashSet<FrameId> =
+        handshakes.chain(posts).chain(senders).map(|silence| silence.from.frame).collect();
     silences
         .iter()
         .filter(|silence| jumped.contains(&silence.from.frame))

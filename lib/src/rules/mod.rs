@@ -12,6 +12,7 @@ mod reach;
 mod sight;
 #[cfg(test)]
 pub(crate) mod testing;
+mod words;
 
 pub use context::{Context, View};
 pub use draft::{Draft, Findings};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::NotificationRow;
+use crate::rules::words::counted;
 use crate::rules::{Context, Findings, Severity, SubjectKind};
 
 /// After these the server has no subscription, or events are lost for good.
@@ -52,8 +53,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut draft = super::about_row(first, title)
                 .count(errors.len())
                 .detail(format!(
-                    "{} of its notifications carry an error instead of events: {}.",
-                    errors.len(),
+                    "Instead of events, {} of it carried an error: {}.",
+                    counted(errors.len(), "notification"),
                     listed.join(", ")
                 ))
                 .value("codes", listed);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::facts::{NotificationRow, ReplyRow};
+use crate::rules::words::counted;
 use crate::rules::{Context, Findings, Severity, SubjectKind};
 
 /// A demand for authentication is a first leg when the same message is accepted within this time (seconds).
@@ -64,8 +65,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut draft = super::about_row(
                 first,
                 format!(
-                    "{} notifications of {} answered with {}",
-                    refused.len(),
+                    "{} of {} answered with {}",
+                    counted(refused.len(), "notification"),
                     super::name(first),
                     listed.join(", ")
                 ),
@@ -74,14 +75,14 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             .value("statuses", listed)
             .value("replies", refused.len())
             .detail(format!(
-                "{} of its notifications got another answer than 200; the answers were written by {who}.",
-                refused.len()
+                "{} got another answer than 200, written by {who}.",
+                counted(refused.len(), "notification")
             ));
             if statuses.keys().all(|status| (201..300).contains(status)) {
                 draft = draft.severity(Severity::Warning);
             }
             for (row, reply) in refused {
-                draft = draft.evidence(
+                draft = draft.evidence(view, Some(row.flow), row.last, "the notification").evidence(
                     view,
                     Some(row.flow),
                     reply.last,

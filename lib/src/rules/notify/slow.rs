@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{NotificationRow, ReplyRow};
+use crate::rules::words::counted;
 use crate::rules::{Context, Findings};
 use crate::time::{nanos, spoken};
 
@@ -55,8 +56,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 .value("worst_s", worst)
                 .value("slow_replies", slow.len())
                 .detail(format!(
-                    "{} of its notifications waited longer than {} for the first byte of the reply; about 5 ms is usual.",
-                    slow.len(),
+                    "{} waited longer than {} for the first byte of the reply; about 5 ms is usual.",
+                    counted(slow.len(), "notification"),
                     spoken(limit as f64 / 1e9)
                 ));
             for (latency, row, reply) in slow {

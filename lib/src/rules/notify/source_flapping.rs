@@ -61,6 +61,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     listed.join(" and "),
                     first.server.as_deref().unwrap_or("one server"),
                 ));
+            draft =
+                draft.evidence(view, Some(first.flow), first.last, format!("first from {}", first.source.ip));
             for pair in &changes {
                 let note = format!("from {} after {}", pair[1].source.ip, pair[0].source.ip);
                 draft = draft.evidence(view, Some(pair[1].flow), pair[1].last, note);

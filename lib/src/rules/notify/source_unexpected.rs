@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::sources::{Source, sources};
+use crate::rules::words::counted;
 use crate::rules::{Context, Draft, Findings, Severity, View};
 
 rule! {
@@ -60,7 +61,7 @@ fn state(view: &View<'_>, source: &Source<'_>, known: &BTreeSet<&str>) -> Option
     };
     let draft = source
         .draft(view, title)
-        .detail(format!("{} notifications came from {}. {says}", source.rows.len(), source.ip))
+        .detail(format!("{} came from {}. {says}", counted(source.rows.len(), "notification"), source.ip))
         .evidence(view, Some(first.flow), first.last, "first notification from this address")
         .evidence(view, Some(last.flow), last.last, "last notification from this address");
     let domain = |name: &str| name.split_once('.').map(|(_, domain)| domain.to_ascii_lowercase());

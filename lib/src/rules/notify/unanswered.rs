@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::facts::NotificationRow;
 use crate::flow::{Close, Connection, Dir};
+use crate::rules::words::counted;
 use crate::rules::{Context, Findings, SubjectKind, View};
 use crate::time::spoken;
 
@@ -58,7 +59,11 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 Close::Fin => format!("then the connection was closed after {}", spoken(waited)),
                 Close::Open => "and the connection just fell silent".to_owned(),
             };
-            let title = format!("{} notifications of {} got no reply", unanswered.len(), super::name(first));
+            let title = format!(
+                "{} of {} got no reply",
+                counted(unanswered.len(), "notification"),
+                super::name(first)
+            );
             let mut draft = super::about_row(first, title)
                 .count(unanswered.len())
                 .value("unanswered", unanswered.len())
@@ -74,8 +79,17 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection) -> bool {
-    let listener = connection.side(if connection.orig == row.source { Dir::Resp } else { Dir::Orig });
-    let reply_lost = listener.missing > 0 || listener.acked_unseen || listener.packets == 0;
-    let waited = view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE);
-    !reply_lost && (connection.close != Close::Open || waited)
+    let (sender, listener) = match connection.orig == row.source {
+        true => (connection.side(Dir::Orig), connection.side(Dir::Resp)),
+        false => (connection.side(Dir::Resp), connection.side(Dir::Orig)),
+    };
+    if listener.missing > 0 || listener.acked_unseen || listener.packets == 0 {
+        return false;
+    }
+    if connection.close != Close::Open {
+        return true;
+    }
+    // TCP sends again what is not acknowledged: where it did neither, the capture lost the end of the connection.
+    let went_on = !sender.unanswered || sender.retransmitted > 0;
+    went_on && view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE)
 }

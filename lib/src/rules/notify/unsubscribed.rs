@@ -38,6 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let title = format!("Unity Connection unsubscribed {}", super::name(row));
             let draft = super::about_row(row, title)
                 .detail("The reply to its notification says Unsubscribe; Exchange deletes the subscription.")
+                .evidence(view, Some(row.flow), row.last, "the notification")
                 .evidence(view, Some(row.flow), reply.last, "SubscriptionStatus Unsubscribe");
             out.push(match successor(view, row) {
                 Some(next) => draft

@@ -1,0 +1,99 @@
+//! The sender's own clock, as the timestamp option shows it (RFC 7323, 3): it goes on at its pace when the clock of
+//! the capturing host is set.
+
+use super::{ClockJump, Moment};
+use crate::packet::{Tcp, TcpOption, tcp_options};
+
+/// The pace is taken over at least this time, in nanoseconds.
+const BASELINE: i64 = 1_000_000_000;
+/// After this time the pace is taken anew, before the timestamps come round (49 days at a tick a millisecond).
+const LONGEST: i64 = 10 * 86_400 * 1_000_000_000;
+/// Pauses shorter than this are not looked at, in nanoseconds.
+const PAUSE: i64 = 20_000_000_000;
+
+/// The timestamps of one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SenderClock {
+    /// The first timestamp, from which the pace is taken, and the latest.
+    seen: Option<[(Moment, u32); 2]>,
+}
+
+impl SenderClock {
+    /// Takes a segment. A pause of the capture's clock that is much longer than the sender's own clock says is a jump.
+    pub(super) fn tick(&mut self, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
+        let value = timestamp(tcp.options)?;
+        let Some([first, last]) = &mut self.seen else {
+            self.seen = Some([(at, value); 2]);
+            return None;
+        };
+        let (before, was) = std::mem::replace(last, (at, value));
+        let pause = at.time.since(before.time);
+        let known = before.time.since(first.0.time);
+        if pause < PAUSE || known < BASELINE {
+            return None;
+        }
+        let pace = f64::from(was.wrapping_sub(first.1)) / known as f64;
+        let lived = f64::from(value.wrapping_sub(was)) / pace;
+        let jumped = pace > 0.0 && lived < pause as f64 / 2.0 && pause as f64 - lived > PAUSE as f64;
+        if jumped || known > LONGEST {
+            *first = *last;
+        }
+        jumped.then_some(ClockJump { before, after: at })
+    }
+}
+
+/// The value of the timestamp option. Nearly all stacks send it behind two NOPs and nothing else.
+fn timestamp(options: &[u8]) -> Option<u32> {
+    if let [1, 1, 8, 10, a, b, c, d, _, _, _, _] = *options {
+        return Some(u32::from_be_bytes([a, b, c, d]));
+    }
+    if options.is_empty() {
+        return None;
+    }
+    tcp_options(options).find_map(|option| match option {
+        TcpOption::Timestamps(value, _) => Some(value),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FrameId;
+    use crate::time::Timestamp;
+
+    fn jumps(ticks: &[(i64, u32)]) -> usize {
+        let mut clock = SenderClock::default();
+        let segment = |(number, &(seconds, value)): (usize, &(i64, u32))| {
+            let at = Moment { frame: FrameId::new(0, number as u64 + 1), time: Timestamp::new(seconds, 0) };
+            let [a, b, c, d] = value.to_be_bytes();
+            let options = [1, 1, 8, 10, a, b, c, d, 0, 0, 0, 0];
+            let tcp = Tcp {
+                src_port: 1,
+                dst_port: 2,
+                seq: 0,
+                ack: 0,
+                flags: 0x10,
+                window: 1,
+                options: &options,
+                payload: &[],
+                payload_len: 0,
+            };
+            clock.tick(at, &tcp).is_some()
+        };
+        ticks.iter().enumerate().map(segment).filter(|jumped| *jumped).count()
+    }
+
+    #[test]
+    fn a_pause_that_the_sender_did_not_live_through_is_a_jump() {
+        assert_eq!(jumps(&[(0, 0), (10, 10_000), (7300, 25_000), (7310, 35_000)]), 1);
+    }
+
+    #[test]
+    fn a_pause_that_both_clocks_lived_through_is_none_at_any_pace() {
+        for per_second in [1, 2, 100, 250, 1000] {
+            let ticks: Vec<_> = [0, 10, 7300, 7310].iter().map(|s| (*s, (*s as u32) * per_second)).collect();
+            assert_eq!(jumps(&ticks), 0, "{per_second} ticks a second");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Every capture in `testdata` against the label beside it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sibtrace::report::Report;
+use sibtrace::rules::{Finding, Severity};
+use sibtrace::time::parse_duration;
+use sibtrace::{Analyzer, Capture, Config};
+
+#[test]
+fn every_labelled_capture_is_diagnosed_as_its_label_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
+    let mut labels = Vec::new();
+    find(&root, &mut labels);
+    labels.sort();
+    assert!(labels.len() > 100, "the labels were found");
+    let wrong: Vec<String> = labels.iter().flat_map(|label| check(label)).collect();
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn find(folder: &Path, labels: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("testdata is here") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            find(&path, labels);
+        } else if path.to_string_lossy().ends_with(".label.json") {
+            labels.push(path);
+        }
+    }
+}
+
+/// The differences between a capture's report and its label.
+fn check(path: &Path) -> Vec<String> {
+    let label: Value = serde_json::from_slice(&fs::read(path).expect("a label")).expect("labels are JSON");
+    let folder = path.parent().expect("a label lies in a folder");
+    let files: Vec<PathBuf> = strings(&label["files"]).iter().map(|file| folder.join(file)).collect();
+    let analyzer = Analyzer::new(config(&strings(&label["args"]))).expect("labels name real rules");
+    let name = path.display().to_string();
+    let report = match Capture::open_set(files).and_then(|capture| analyzer.run([capture])) {
+        Ok(report) => report,
+        Err(error) => return vec![format!("{name}: {error}")],
+    };
+    let mut wrong = findings(&label, &report);
+    wrong.extend(facts(&label["facts"], &report));
+    wrong.into_iter().map(|difference| format!("{name}: {difference}")).collect()
+}
+
+fn findings(label: &Value, report: &Report) -> Vec<String> {
+    let list = |key: &str| label[key].as_array().cloned().unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut wanted = BTreeSet::new();
+    for expected in list("expect") {
+        let rule = expected["rule"].as_str().expect("an expectation names its rule");
+        let found = report
+            .findings
+            .iter()
+            .enumerate()
+            .find(|(_, finding)| finding.rule == rule && fits(&expected, finding));
+        match found {
+            Some((index, _)) => {
+                wanted.insert(index);
+            }
+            None => {
+                let others: Vec<_> =
+                    report.findings.iter().filter(|finding| finding.rule == rule).map(brief).collect();
+                wrong.push(format!("no {expected}; of this rule there are {others:?}"));
+            }
+        }
+    }
+    let named = |key: &str, rule: &str| {
+        list(key).iter().any(|entry| entry.as_str().or(entry["rule"].as_str()) == Some(rule))
+    };
+    for (index, finding) in report.findings.iter().enumerate() {
+        let unwanted = label["forbid_others"] == true && finding.severity > Severity::Info;
+        let allowed = wanted.contains(&index) || named("allow", &finding.rule);
+        if named("forbid", &finding.rule) || unwanted && !allowed {
+            wrong.push(format!("false alarm {}", brief(finding)));
+        }
+    }
+    wrong
+}
+
+fn fits(expected: &Value, finding: &Finding) -> bool {
+    let any_or = |key: &str, got: &[&str]| expected[key].as_str().is_none_or(|wanted| got.contains(&wanted));
+    let subject =
+        Path::new(&finding.subject.id).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let frames: Vec<u64> = finding.evidence.iter().map(|item| item.frame).collect();
+    any_or("subject", &[&finding.subject.id, subject])
+        && any_or("severity", &[finding.severity.name()])
+        && any_or("confidence", &[finding.confidence.name()])
+        && expected["frames"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|frame| frames.contains(&frame.as_u64().unwrap_or(0)))
+}
+
+fn brief(finding: &Finding) -> String {
+    let frames: Vec<u64> = finding.evidence.iter().map(|item| item.frame).collect();
+    let Finding { rule, severity, confidence, subject, title, .. } = finding;
+    format!("{rule} [{severity}, {confidence}] {} {frames:?} {title}", subject.id)
+}
+
+fn facts(wanted: &Value, report: &Report) -> Vec<String> {
+    let got = serde_json::to_value(&report.summary).expect("a summary is JSON");
+    let notifications = &got["notifications"];
+    let mut sources: Vec<String> =
+        report.summary.notifications.sources.iter().map(|source| source.ip.to_string()).collect();
+    sources.sort();
+    let mut wrong = Vec::new();
+    let mut same = |name: &str, got: Value| {
+        if !wanted[name].is_null() && wanted[name] != got {
+            wrong.push(format!("{name}: {} wanted, {got} found", wanted[name]));
+        }
+    };
+    for name in ["keepalives", "messages", "replies_200", "other_replies", "unanswered", "subscriptions"] {
+        same(name, notifications[name].clone());
+    }
+    same("notifications", notifications["total"].clone());
+    same("connections", got["connections"].clone());
+    same("packets", report.captures.iter().map(|capture| capture.packets).sum::<u64>().into());
+    let mut wanted_sources = strings(&wanted["sources"]);
+    wanted_sources.sort();
+    if !wanted["sources"].is_null() && wanted_sources != sources {
+        wrong.push(format!("sources: {wanted_sources:?} wanted, {sources:?} found"));
+    }
+    wrong
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+/// The settings that labels use, from the arguments of the program.
+fn config(args: &[String]) -> Config {
+    let mut config = Config::default();
+    for pair in args.chunks(2) {
+        let [option, value] = pair else { panic!("{pair:?} is no option with a value") };
+        let network = || value.parse().expect("an address");
+        let duration = || parse_duration(value).expect("a length of time");
+        match option.as_str() {
+            "--exchange-addr" => config.exchange_addrs.push(network()),
+            "--cuc-addr" => config.cuc_addrs.push(network()),
+            "--proxy-addr" => config.proxy_addrs.push(network()),
+            "--keepalive-interval" => config.keepalive_interval = Some(duration()),
+            "--slow-reply" => config.slow_reply = duration(),
+            other => panic!("labels do not use {other} yet"),
+        }
+    }
+    config
+}
