@@ -6,6 +6,7 @@ mod guid;
 mod http;
 mod lines;
 pub mod ntlm;
+pub(crate) mod sasl;
 mod secret;
 mod session;
 pub mod subscription_id;
@@ -18,6 +19,7 @@ pub use event::{
 };
 pub use guid::Guid;
 pub use ntlm::Ntlm;
+pub use sasl::{Credentials, Mechanism};
 pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
