@@ -9,6 +9,7 @@ pub mod ntlm;
 pub(crate) mod sasl;
 mod secret;
 mod session;
+pub mod smtp;
 pub mod subscription_id;
 pub mod watermark;
 mod xml;
@@ -30,7 +31,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, smtp::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {
