@@ -1,8 +1,10 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
 mod imap;
+mod smtp;
 
 pub use imap::ImapRecord;
+pub use smtp::SmtpRecord;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub enum Kind {
     Subscriptions,
     /// IMAP commands, greetings and BYEs.
     Imap,
+    /// SMTP replies.
+    Smtp,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -32,8 +36,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Imap, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 6] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Imap,
+        Kind::Smtp,
+        Kind::Connections,
+        Kind::Reachability,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Kind {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
             Kind::Imap => "imap",
+            Kind::Smtp => "smtp",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -72,6 +83,8 @@ pub enum Record {
     Subscription(Box<SubscriptionRecord>),
     /// An IMAP command, greeting or BYE.
     Imap(Box<ImapRecord>),
+    /// An SMTP reply.
+    Smtp(Box<SmtpRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -244,6 +257,10 @@ pub fn records<'a>(
         Kind::Imap => Box::new(views.flat_map(|view| {
             let rows = view.facts.imap.rows.iter();
             rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
+        })),
+        Kind::Smtp => Box::new(views.flat_map(|view| {
+            let rows = view.facts.smtp.iter();
+            rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
 use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
+use crate::flow::FlowId;
 use crate::proto::imap::Status;
 use crate::rules::Finding;
 use crate::time::Timestamp;
@@ -82,7 +83,11 @@ pub struct Summary {
     /// Push notifications.
     pub notifications: NotificationSummary,
     /// IMAP.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub imap: ImapSummary,
+    /// SMTP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub smtp: SmtpSummary,
 }
 
 /// Counts of IMAP.
@@ -102,6 +107,17 @@ pub struct ImapSummary {
     pub max_concurrent_per_user: u64,
     /// Most connections that one client had to one server at once.
     pub max_concurrent_per_ip: u64,
+}
+
+/// Counts of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SmtpSummary {
+    /// Connections in which SMTP was spoken.
+    pub sessions: u64,
+    /// Replies that refuse something, for now (4xx) or for good (5xx).
+    pub rejected: u64,
 }
 
 /// Counts of push notifications.
@@ -231,6 +247,7 @@ fn summary(facts: &VantageFacts) -> Summary {
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
         imap: imap(&facts.imap),
+        smtp: smtp(facts),
     }
 }
 
@@ -245,6 +262,14 @@ fn imap(facts: &ImapFacts) -> ImapSummary {
         replies_no: count(|row| row.kind == ImapKind::Command && row.status() == Some(Status::No)),
         max_concurrent_per_user: facts.open.by_user.values().map(highest).max().unwrap_or(0),
         max_concurrent_per_ip: facts.open.by_ip.values().map(highest).max().unwrap_or(0),
+    }
+}
+
+fn smtp(facts: &VantageFacts) -> SmtpSummary {
+    let flows: BTreeSet<FlowId> = facts.smtp.iter().map(|row| row.flow).collect();
+    SmtpSummary {
+        sessions: flows.len() as u64,
+        rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::Secret;
-use crate::proto::imap::Status;
+use crate::proto::imap::{Status, Way};
 
 pub(crate) use gather::Imap;
 pub use open::{Counts, Level};
@@ -81,8 +81,8 @@ pub enum ImapKind {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImapLogin {
-    /// SASL mechanism in upper case; `None` for the command LOGIN.
-    pub mechanism: Option<Arc<str>>,
+    /// How.
+    pub way: Way,
     /// Domain, as sent.
     pub domain: Option<Arc<str>>,
     /// User name, as sent.

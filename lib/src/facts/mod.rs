@@ -6,6 +6,7 @@ mod imap;
 mod intern;
 mod notifications;
 mod reachability;
+mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -21,6 +22,8 @@ pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service};
+pub(crate) use smtp::SmtpReplies;
+pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
 
 use std::collections::BTreeMap;
@@ -61,6 +64,8 @@ pub struct VantageFacts {
     pub reachability: Vec<Reach>,
     /// IMAP sessions, log-ins and commands.
     pub imap: ImapFacts,
+    /// SMTP replies, in the order of completion.
+    pub smtp: Vec<SmtpRow>,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -86,18 +91,30 @@ pub(crate) struct Gathered {
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
     pub(crate) imap: Imap,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, imap, mut limits } =
-            gathered;
+        let Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            mut limits,
+        } = gathered;
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
-        limits.extend([full, imap_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (smtp, smtp_full) = smtp.finish(&connections);
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        limits.extend([full, imap_full, smtp_full, pairs]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -110,6 +127,7 @@ impl VantageFacts {
             protocols,
             notifications,
             imap,
+            smtp,
             limits,
         }
     }

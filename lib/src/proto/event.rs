@@ -1,6 +1,7 @@
 //! Protocol facts as the dissectors hand them on.
 
 use super::imap;
+use super::smtp::SmtpReply;
 use crate::flow::{Dir, Moment};
 
 /// One protocol fact.
@@ -11,6 +12,8 @@ pub enum Event {
     Http(Box<Transaction>),
     /// A fact of an IMAP connection, and the direction of its client.
     Imap(Dir, Box<imap::Fact>),
+    /// An SMTP reply and the command that it answers.
+    Smtp(Box<SmtpReply>),
 }
 
 /// An HTTP request with the final reply that answers it.

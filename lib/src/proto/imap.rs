@@ -11,7 +11,7 @@ mod pending;
 mod server;
 mod start;
 
-pub use event::{Capabilities, Command, Fact, Login, Reply, Status};
+pub use event::{Capabilities, Command, Fact, Login, Reply, Status, Way};
 
 use std::ops::ControlFlow;
 

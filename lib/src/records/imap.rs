@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{Origin, origin};
 use crate::facts::{ImapKind, ImapRow};
 use crate::proto::imap::Status;
+use crate::proto::sasl::Mechanism;
 use crate::rules::View;
 use crate::time::Timestamp;
 
@@ -23,7 +24,7 @@ pub struct ImapRecord {
     pub tag: Option<String>,
     pub command: Option<&'static str>,
     /// SASL mechanism.
-    pub mechanism: Option<String>,
+    pub mechanism: Option<&'static str>,
     pub domain: Option<String>,
     pub user: Option<String>,
     pub workstation: Option<String>,
@@ -51,7 +52,7 @@ pub(super) fn record(view: &View<'_>, row: &ImapRow) -> ImapRecord {
         server_port: row.server.port,
         tag: owned(row.tag.as_deref()),
         command: row.command,
-        mechanism: owned(login.and_then(|login| login.mechanism.as_deref())),
+        mechanism: login.and_then(|login| login.way.mechanism()).map(Mechanism::name),
         domain: owned(login.and_then(|login| login.domain.as_deref())),
         user: owned(login.and_then(|login| login.user.as_deref())),
         workstation: owned(login.and_then(|login| login.workstation.as_deref())),

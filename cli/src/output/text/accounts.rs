@@ -66,7 +66,8 @@ impl Row {
             (with(|count| count > 2), "with more", "with more"),
         ];
         let said = words.iter().filter(|(number, ..)| *number > 0);
-        let said = said.map(|(number, one, many)| format!("{number} {}", if *number == 1 { one } else { many }));
+        let said =
+            said.map(|(number, one, many)| format!("{number} {}", if *number == 1 { one } else { many }));
         said.collect::<Vec<_>>().join(", ")
     }
 }

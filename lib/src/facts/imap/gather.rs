@@ -11,7 +11,8 @@ use crate::config::Ports;
 use crate::facts::LimitHits;
 use crate::facts::intern::Interner;
 use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
-use crate::proto::imap::{Capabilities, Command, Fact, Login, Reply, Status};
+use crate::proto::imap::{Capabilities, Command, Fact, Login, Reply, Status, Way};
+use crate::proto::sasl::Mechanism;
 
 /// What a row costs with the strings that are its own.
 const ROW_BYTES: u64 = 1024;
@@ -46,7 +47,7 @@ pub(super) struct Told {
 struct Offer {
     is_login_disabled: bool,
     /// `AUTH=…`.
-    mechanisms: Vec<Box<str>>,
+    mechanisms: Vec<Mechanism>,
 }
 
 impl Imap {
@@ -97,7 +98,7 @@ impl Imap {
         for row in &mut rows {
             let offer = self.offers.get(&row.server);
             if let Some(login) = row.login.as_mut().filter(|login| login.is_offered.is_none()) {
-                login.is_offered = offer.map(|offer| offer.has(login.mechanism.as_deref()));
+                login.is_offered = offer.map(|offer| offer.has(login.way));
             }
         }
         let sessions = sessions(connections, &self.told, &rows, ports, begin);
@@ -174,7 +175,9 @@ impl Imap {
         let names = || capabilities.names.iter();
         let offer = Arc::new(Offer {
             is_login_disabled: capabilities.has("LOGINDISABLED"),
-            mechanisms: names().filter_map(|name| name.strip_prefix("AUTH=")).map(Box::from).collect(),
+            mechanisms: names()
+                .filter_map(|name| Mechanism::parse(name.strip_prefix("AUTH=")?.as_bytes()))
+                .collect(),
         });
         told.offer = Some(Arc::clone(&offer));
         if self.offers.len() < SERVERS {
@@ -192,7 +195,7 @@ impl Imap {
         let strings = &mut self.strings;
         let account = login.user.as_deref().and_then(account);
         ImapLogin {
-            mechanism: strings.intern_some(login.mechanism.as_deref()),
+            way: login.way,
             domain: strings.intern_some(login.domain.as_deref()),
             user: strings.intern_some(login.user.as_deref()),
             account: strings.intern_some(account.as_deref()),
@@ -200,7 +203,7 @@ impl Imap {
             secret: login.secret,
             is_answered: login.is_answered,
             is_cancelled: login.is_cancelled,
-            is_offered: offer.map(|offer| offer.has(login.mechanism.as_deref())),
+            is_offered: offer.map(|offer| offer.has(login.way)),
         }
     }
 
@@ -215,11 +218,12 @@ impl Imap {
 }
 
 impl Offer {
-    /// Whether it has a mechanism; `None` is the command LOGIN.
-    fn has(&self, mechanism: Option<&str>) -> bool {
-        match mechanism {
-            None => !self.is_login_disabled,
-            Some(name) => self.mechanisms.iter().any(|other| **other == *name),
+    /// Whether it has a way of logging in.
+    fn has(&self, way: Way) -> bool {
+        match way {
+            Way::Login => !self.is_login_disabled,
+            Way::Authenticate(Some(mechanism)) => self.mechanisms.contains(&mechanism),
+            Way::Authenticate(None) => true,
         }
     }
 }

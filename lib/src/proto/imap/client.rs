@@ -174,7 +174,11 @@ fn begin(line: &Line<'_>, is_lost: bool, pending: &mut Pending) -> Option<Arrivi
     if let Some(arguments) = &mut arguments {
         arguments.line(rest);
     }
-    let login: Option<Login> = (name == Some("AUTHENTICATE")).then(|| login::begin(rest));
+    let login: Option<Login> = (name == Some("AUTHENTICATE")).then(|| {
+        let (login, exchange) = login::begin(rest);
+        pending.begin(exchange);
+        login
+    });
     let command = Command {
         first: line.first,
         last: line.last,
@@ -190,11 +194,11 @@ fn begin(line: &Line<'_>, is_lost: bool, pending: &mut Pending) -> Option<Arrivi
 
 /// Takes a line that is no command: a SASL response, or the end of IDLE (RFC 2177).
 fn answer(line: &Line<'_>, pending: &mut Pending) {
-    let Some(command) = pending.latest() else {
+    let Some((command, exchange)) = pending.latest() else {
         return;
     };
-    match &mut command.login {
-        Some(login) if command.name == Some("AUTHENTICATE") => login::respond(login, line.bytes),
+    match (&mut command.login, exchange) {
+        (Some(login), Some(exchange)) => login::respond(login, exchange, line.bytes),
         _ if command.name == Some("IDLE") && line.bytes.eq_ignore_ascii_case(b"DONE") => {}
         _ => return,
     }

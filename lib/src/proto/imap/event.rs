@@ -3,6 +3,7 @@
 use crate::flow::Moment;
 use crate::proto::Secret;
 use crate::proto::ntlm::Challenge;
+use crate::proto::sasl::Mechanism;
 
 /// One fact of an IMAP connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +86,47 @@ pub struct Command {
     pub reply: Option<Reply>,
 }
 
+/// How a client logs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// By the command LOGIN.
+    #[default]
+    Login,
+    /// By AUTHENTICATE, with a mechanism when it is a known one.
+    Authenticate(Option<Mechanism>),
+}
+
+impl Way {
+    /// Whether the password itself is sent.
+    pub const fn is_clear(self) -> bool {
+        matches!(self, Way::Login | Way::Authenticate(Some(Mechanism::Plain | Mechanism::Login)))
+    }
+
+    /// The SASL mechanism.
+    pub const fn mechanism(self) -> Option<Mechanism> {
+        match self {
+            Way::Login => None,
+            Way::Authenticate(mechanism) => mechanism,
+        }
+    }
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Way::Login => f.write_str("LOGIN"),
+            Way::Authenticate(Some(mechanism)) => write!(f, "AUTHENTICATE {}", mechanism.name()),
+            Way::Authenticate(None) => f.write_str("AUTHENTICATE"),
+        }
+    }
+}
+
 /// A try to log in, as far as it was captured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Login {
-    /// SASL mechanism in upper case; `None` for the command LOGIN.
-    pub mechanism: Option<Box<str>>,
+    /// How.
+    pub way: Way,
     /// Domain, as sent.
     pub domain: Option<Box<str>>,
     /// User name without a domain before it, as sent: it may have the form `user@domain`.

@@ -1,14 +1,10 @@
 //! Who logs in: the arguments of LOGIN, and the SASL responses of AUTHENTICATE (RFC 4422). Names are read, secrets
 //! become digests here and are not kept otherwise.
 
-use base64::Engine as _;
+use super::event::{Login, Way};
+use crate::proto::Secret;
+use crate::proto::sasl::{Exchange, Mechanism, names};
 
-use super::event::Login;
-use crate::proto::subscription_id::BASE64;
-use crate::proto::{Ntlm, Secret};
-
-/// Bytes of a name that are kept.
-const NAME: usize = 256;
 /// Arguments of LOGIN.
 const ARGUMENTS: usize = 2;
 
@@ -48,7 +44,7 @@ impl Arguments {
     pub(super) fn login(&self) -> Login {
         let mut login = Login::default();
         if let Some(user) = self.0.first() {
-            name(&mut login, user);
+            (login.domain, login.user) = names(user);
         }
         if let Some(password) = self.0.get(1) {
             (login.secret, login.is_answered) = (Some(Secret::new(password)), true);
@@ -78,92 +74,46 @@ fn unquoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     }
 }
 
-/// The log-in that an AUTHENTICATE command begins. `arguments` are the mechanism and, perhaps, the initial response
-/// (RFC 9051, 6.2.2).
-pub(super) fn begin(arguments: &[u8]) -> Login {
+/// The log-in that an AUTHENTICATE command begins, and the exchange that goes on with it. `arguments` are the mechanism
+/// and, perhaps, the initial response (RFC 9051, 6.2.2).
+pub(super) fn begin(arguments: &[u8]) -> (Login, Exchange) {
     let mut words = arguments.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let mut login = Login { mechanism: words.next().and_then(mechanism), ..Login::default() };
-    if let Some(response) = words.next() {
-        respond(&mut login, response);
+    let mut exchange = Exchange::new(words.next().unwrap_or_default());
+    let mechanism = exchange.credentials().mechanism;
+    let mut login = Login { way: Way::Authenticate(mechanism), ..Login::default() };
+    // A single `=` is an empty response (RFC 4959, 3).
+    if let Some(response) = words.next().filter(|response| *response != b"=") {
+        respond(&mut login, &mut exchange, response);
     }
-    login
-}
-
-/// A mechanism's name (RFC 4422, 3.1).
-fn mechanism(word: &[u8]) -> Option<Box<str>> {
-    let is_one = word.len() <= 20 && word.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b));
-    is_one.then(|| String::from_utf8_lossy(word).to_ascii_uppercase().into())
+    (login, exchange)
 }
 
 /// Takes a response of the client: `*`, or base64.
-pub(super) fn respond(login: &mut Login, response: &[u8]) {
+pub(super) fn respond(login: &mut Login, exchange: &mut Exchange, response: &[u8]) {
     let response = response.trim_ascii();
     if response == b"*" {
         login.is_cancelled = true;
         return;
     }
-    match login.mechanism.as_deref() {
-        Some("PLAIN") => plain(login, &decoded(response)),
-        Some("LOGIN") => step(login, &decoded(response)),
-        Some("NTLM") => ntlm(login, response),
-        _ => login.is_answered |= !response.is_empty(),
-    }
-}
-
-fn decoded(response: &[u8]) -> Vec<u8> {
-    // A single `=` is an empty response (RFC 4959, 3).
-    if response == b"=" { Vec::new() } else { BASE64.decode(response).unwrap_or_default() }
-}
-
-/// RFC 4616: `authzid NUL authcid NUL passwd`.
-fn plain(login: &mut Login, message: &[u8]) {
-    let mut fields = message.splitn(3, |byte| *byte == 0).skip(1);
-    if let (Some(user), Some(password)) = (fields.next(), fields.next()) {
-        name(login, user);
-        (login.secret, login.is_answered) = (Some(Secret::new(password)), true);
-    }
-}
-
-/// The mechanism LOGIN (draft-murchison-sasl-login): first the user, then the password.
-fn step(login: &mut Login, value: &[u8]) {
-    if login.user.is_none() {
-        name(login, value);
-    } else {
-        (login.secret, login.is_answered) = (Some(Secret::new(value)), true);
-    }
-}
-
-fn ntlm(login: &mut Login, response: &[u8]) {
-    if let Some(Ntlm::Authenticate(message)) = Ntlm::parse_base64(response) {
-        if let Some(user) = message.user.filter(|user| !user.is_empty()) {
-            name(login, user.as_bytes());
-        }
-        let known = |text: Option<Box<str>>| text.filter(|text| !text.is_empty()).map(|text| bounded(&text));
-        login.domain = known(message.domain).or(login.domain.take());
-        login.workstation = known(message.workstation);
-        login.is_answered = true;
-    }
-}
-
-/// Takes a user name: `user`, `user@domain`, `DOMAIN\user`, or Exchange's `domain/user/mailbox`.
-fn name(login: &mut Login, name: &[u8]) {
-    let name = String::from_utf8_lossy(name);
-    let (domain, user) = match (name.split_once('\\'), name.split_once('/')) {
-        (Some((domain, user)), _) => (domain, user),
-        (None, Some((domain, rest))) => (domain, rest.split('/').next().unwrap_or(rest)),
-        (None, None) => ("", &*name),
+    exchange.response(response);
+    let known = exchange.credentials();
+    login.domain.clone_from(&known.domain);
+    login.user.clone_from(&known.user);
+    login.workstation.clone_from(&known.workstation);
+    login.is_answered = match known.mechanism {
+        Some(Mechanism::Plain | Mechanism::Login | Mechanism::Ntlm) => known.secret.is_some(),
+        _ => login.is_answered || !response.is_empty(),
     };
-    login.domain = Some(domain).filter(|domain| !domain.is_empty()).map(bounded);
-    login.user = Some(bounded(user));
-}
-
-fn bounded(text: &str) -> Box<str> {
-    text[..text.floor_char_boundary(NAME)].into()
+    // What else is secret depends on a challenge, or on the time: that two differ says nothing of the password.
+    login.secret =
+        known.secret.filter(|_| matches!(known.mechanism, Some(Mechanism::Plain | Mechanism::Login)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::subscription_id::BASE64;
+    use base64::Engine as _;
 
     fn login(line: &[u8]) -> Login {
         let mut arguments = Arguments::default();
@@ -203,13 +153,13 @@ mod tests {
 
     #[test]
     fn plain_and_login_name_the_user_and_hide_the_password() {
-        let mut plain = begin(b" PLAIN");
-        respond(&mut plain, &base64(b"\0LAB\\uccx\0pass1"));
-        let initial = begin(&[b" plain ".to_vec(), base64(b"\0LAB\\uccx\0pass1")].concat());
-        let mut login = begin(b" LOGIN");
-        respond(&mut login, &base64(b"LAB\\uccx"));
+        let (mut plain, mut exchange) = begin(b" PLAIN");
+        respond(&mut plain, &mut exchange, &base64(b"\0LAB\\uccx\0pass1"));
+        let (initial, _) = begin(&[b" plain ".to_vec(), base64(b"\0LAB\\uccx\0pass1")].concat());
+        let (mut login, mut exchange) = begin(b" LOGIN");
+        respond(&mut login, &mut exchange, &base64(b"LAB\\uccx"));
         assert!(!login.is_answered);
-        respond(&mut login, &base64(b"pass1"));
+        respond(&mut login, &mut exchange, &base64(b"pass1"));
         for login in [plain, initial, login] {
             assert_eq!((login.domain.as_deref(), login.user.as_deref()), (Some("LAB"), Some("uccx")));
             assert_eq!((login.secret, login.is_answered), (Some(Secret::new(b"pass1")), true));
@@ -218,15 +168,15 @@ mod tests {
 
     #[test]
     fn a_cancelled_exchange_answers_nothing() {
-        let mut login = begin(b" PLAIN");
-        respond(&mut login, b"*");
+        let (mut login, mut exchange) = begin(b" PLAIN");
+        respond(&mut login, &mut exchange, b"*");
         assert!(login.is_cancelled && !login.is_answered);
     }
 
     #[test]
     fn gssapi_names_nobody() {
-        let mut login = begin(b" GSSAPI");
-        respond(&mut login, b"YIICZQYJKoZIhvcSAQICAQBuggJU");
+        let (mut login, mut exchange) = begin(b" GSSAPI");
+        respond(&mut login, &mut exchange, b"YIICZQYJKoZIhvcSAQICAQBuggJU");
         assert_eq!((login.user, login.secret, login.is_answered), (None, None, true));
     }
 }

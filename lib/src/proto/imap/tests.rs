@@ -168,7 +168,7 @@ fn ntlm_names_the_account_and_the_server() {
         wire.client(format!("{AUTHENTICATE}\r\n")).server("A1 NO AUTHENTICATE failed.\r\n").commands();
     let [command] = &commands[..] else { panic!("{commands:#?}") };
     let login = login(command);
-    assert_eq!(login.mechanism.as_deref(), Some("NTLM"));
+    assert_eq!(login.way.to_string(), "AUTHENTICATE NTLM");
     assert_eq!((login.domain.as_deref(), login.user.as_deref()), (Some("CONTOSO"), Some("uccxmail")));
     assert_eq!((login.workstation.as_deref(), login.is_answered), (Some("CADPC"), true));
     let challenge = login.challenge.as_ref().unwrap();

@@ -38,10 +38,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let is_one = |row: &&ImapRow| reason(view, row) == Some(Reason::NotAllowed);
         for (who, rows) in by_account(view, view.facts.imap.rows.iter().filter(is_one)) {
-            let way = |row: &ImapRow| match row.login.as_ref().and_then(|login| login.mechanism.as_deref()) {
-                Some(mechanism) => format!("AUTHENTICATE {mechanism}"),
-                None => "LOGIN".to_owned(),
-            };
+            let way =
+                |row: &ImapRow| row.login.as_ref().map_or_else(String::new, |login| login.way.to_string());
             let mut ways: Vec<String> = rows.iter().map(|row| way(row)).collect();
             ways.sort_unstable();
             ways.dedup();

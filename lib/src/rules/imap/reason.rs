@@ -38,7 +38,7 @@ pub(super) fn reason(view: &View<'_>, row: &ImapRow) -> Option<Reason> {
     if text.contains("currently disabled") {
         return Some(Reason::Disabled);
     }
-    let plain = matches!(login.mechanism.as_deref(), None | Some("PLAIN" | "LOGIN"));
+    let plain = login.way.is_clear();
     let not_offered = login.is_offered == Some(false) && (plain || !login.is_answered);
     if not_offered || plain && wants_tls(&text) {
         return Some(Reason::NotAllowed);
