@@ -246,6 +246,12 @@ mod tests {
         let mut page = Page::new(100);
         show(&mut page, vec![row], (at(0), at(64)), &samples::style(100));
         let text = anstream::adapter::strip_str(&page.into_text()).to_string();
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+            E-mail accounts
+            account   server    sessions  peak  refused  limit  clients           open sessions
+            uccxmail  10.0.0.1        16    16        2     16  1 pair, 1 single  ▂▃▄▅▆▇████████×█×████████▇▅▃▁
+            one character is 2 min 8 s: sessions that were open, █ is the peak  × a log-in was refused; a pair
+            is a client with two sessions at once, as an agent has
+        "#]].assert_eq(&text);
     }
 }

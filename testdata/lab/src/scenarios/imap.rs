@@ -40,6 +40,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         long_literal(),
         no_certificate(),
         no_starttls(),
+        full_on_the_port_of_tls(),
         plaintext(),
         no_plaintext(),
     ]
@@ -544,6 +545,27 @@ fn no_starttls() -> Scenario {
     scenario(path, text, lab)
         .expect_on("imap-tls-unavailable", &agent(1).to_string(), &[answer])
         .forbid("imap-server-bye")
+}
+
+fn full_on_the_port_of_tls() -> Scenario {
+    let path = "imap-tls-unavailable/miss";
+    let mut lab = Lab::new(path);
+    let mut talk = Talk::open(&mut lab, at(1, 0), agent(1), 993);
+    talk.client("\u{16}\u{3}\u{1}\0\u{20}opaque from its first byte on, whatever");
+    talk.server("\u{16}\u{3}\u{3}\0\u{20}and so is the server, to the end of it");
+    talk.wait(240);
+    talk.close(Side::Originator);
+    let mut talk = Talk::open(&mut lab, at(2, 0), agent(2), 993);
+    let bye = talk.server("* BYE Connection is closed. 10");
+    talk.close(Side::Responder);
+    let mut talk = Talk::ready(&mut lab, at(3, 0), agent(3));
+    talk.command("STARTTLS", "OK Begin TLS negotiation now.");
+    talk.close(Side::Originator);
+    let text = "TLS on port 993, BYE 10 there because the server is full, and a STARTTLS that is accepted.";
+    scenario(path, text, lab)
+        .expect_on("imap-connection-limit", &EXCHANGE.to_string(), &[bye])
+        .allow("tls-handshake-failed")
+        .forbid("imap-tls-unavailable")
 }
 
 fn plaintext() -> Scenario {
