@@ -82,6 +82,13 @@ impl Imap {
                     return ControlFlow::Continue(());
                 }
                 state.is_lost = false;
+                let reply = match &command {
+                    Some(_) => reply,
+                    None => match requests.answer_early(tag, reply) {
+                        Some(reply) => reply,
+                        None => return ControlFlow::Continue(()),
+                    },
+                };
                 let command = replied(command, tag, reply);
                 let hands_on = hands_on(&command);
                 out.push(Fact::Command(command));

@@ -1,10 +1,10 @@
 //! The table of IMAP accounts, each with the line of its open sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use sibtrace::facts::{ImapFacts, ImapRow, Level};
+use sibtrace::facts::{ImapFacts, Level};
 use sibtrace::flow::Moment;
 use sibtrace::time::{Timestamp, spoken};
 use sibtrace::{Config, Facts};
@@ -49,7 +49,7 @@ struct Row {
     limit: Option<u64>,
     open: Level,
     /// Most sessions that each client had open at once.
-    clients: BTreeMap<IpAddr, usize>,
+    clients: BTreeMap<IpAddr, u64>,
 }
 
 impl Row {
@@ -59,7 +59,7 @@ impl Row {
 
     /// Clients by the number of their sessions: agents have pairs.
     fn whose(&self) -> String {
-        let with = |number: fn(usize) -> bool| self.clients.values().filter(|count| number(**count)).count();
+        let with = |number: fn(u64) -> bool| self.clients.values().filter(|count| number(**count)).count();
         let words = [
             (with(|count| count == 2), "pair", "pairs"),
             (with(|count| count == 1), "single", "singles"),
@@ -72,45 +72,38 @@ impl Row {
     }
 }
 
+/// When the sessions of each client were open.
+type Stays = BTreeMap<IpAddr, Vec<(Moment, Option<Moment>)>>;
+
 fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
-    let mut rows: BTreeMap<(String, IpAddr), Row> = BTreeMap::new();
-    let mut clients: BTreeMap<(String, IpAddr, IpAddr), Vec<(Moment, Option<Moment>)>> = BTreeMap::new();
-    let new = |account: &str, server: IpAddr| Row {
-        account: account.to_owned(),
-        server,
-        sessions: 0,
-        refused: Vec::new(),
-        limit: config.imap_limits.user.or_else(|| imap.servers.get(&server)?.defaults()?.user),
-        open: Level::default(),
-        clients: BTreeMap::new(),
-    };
+    let mut stays: BTreeMap<(&str, IpAddr), Stays> = BTreeMap::new();
     for session in &imap.sessions {
-        if let (Some(account), Some(from)) = (&session.account, session.authenticated) {
-            let server = session.server.ip;
-            rows.entry((account.to_string(), server)).or_insert_with(|| new(account, server)).sessions += 1;
-            let key = (account.to_string(), server, session.client.ip);
-            clients.entry(key).or_default().push((from, session.closed));
+        if let (Some(account), Some(from)) = (session.account.as_deref(), session.authenticated) {
+            let own = stays.entry((account, session.server.ip)).or_default();
+            own.entry(session.client.ip).or_default().push((from, session.closed));
         }
     }
-    for row in imap.rows.iter().filter(|row| ImapRow::is_refused_login(row)) {
-        if let Some(account) = row.login.as_ref().and_then(|login| login.account.as_ref()) {
-            let server = row.server.ip;
-            let known = rows.entry((account.to_string(), server)).or_insert_with(|| new(account, server));
-            known.refused.push(row.settled().time);
+    let mut refused: BTreeMap<(&str, IpAddr), Vec<Timestamp>> = BTreeMap::new();
+    for row in imap.rows.iter().filter(|row| row.is_refused_login()) {
+        if let Some(account) = row.login.as_ref().and_then(|login| login.account.as_deref()) {
+            refused.entry((account, row.server.ip)).or_default().push(row.settled().time);
         }
     }
-    for ((account, server, client), open) in clients {
-        if let Some(row) = rows.get_mut(&(account, server)) {
-            let peak = Level::of(open).peak().map_or(0, |(_, count)| count);
-            row.clients.insert(client, usize::try_from(peak).unwrap_or(usize::MAX));
+    let keys: BTreeSet<(&str, IpAddr)> = stays.keys().chain(refused.keys()).copied().collect();
+    let row = |(account, server): (&str, IpAddr)| {
+        let stays = stays.remove(&(account, server)).unwrap_or_default();
+        let peak = |stays| Level::of(stays).peak().map_or(0, |(_, count)| count);
+        Row {
+            account: account.to_owned(),
+            server,
+            sessions: stays.values().map(Vec::len).sum(),
+            refused: refused.remove(&(account, server)).unwrap_or_default(),
+            limit: config.imap_limits.user.or_else(|| imap.servers.get(&server)?.defaults()?.user),
+            open: Level::of(stays.values().flatten().copied()),
+            clients: stays.into_iter().map(|(client, stays)| (client, peak(stays))).collect(),
         }
-    }
-    for ((server, account), level) in &imap.open.by_user {
-        if let Some(row) = rows.get_mut(&(account.to_string(), *server)) {
-            row.open = level.clone();
-        }
-    }
-    rows.into_values().collect()
+    };
+    keys.into_iter().map(row).collect()
 }
 
 fn show(page: &mut Page, mut rows: Vec<Row>, ends: (Timestamp, Timestamp), style: &Style) {

@@ -1,7 +1,7 @@
 //! The client's direction: commands, their literals, SASL responses.
 
 use super::Out;
-use super::event::{Command, Login};
+use super::event::{Command, Fact, Login, Reply};
 use super::lane::{Lane, Literal};
 use super::login::{self, Arguments};
 use super::pending::Pending;
@@ -21,6 +21,10 @@ pub(super) struct Client {
     argument: Option<Argument>,
     /// Lines were lost: only what is certainly a command is taken for one.
     is_lost: bool,
+    /// The reply to a command whose line has not come to its end.
+    early: Option<(Box<[u8]>, Reply)>,
+    /// The last frame with bytes of it.
+    latest: Moment,
 }
 
 /// A command that is not complete.
@@ -39,10 +43,18 @@ struct Argument {
 
 impl Client {
     pub(super) fn new() -> Self {
-        Client { lane: Lane::new(), arriving: None, argument: None, is_lost: false }
+        Client {
+            lane: Lane::new(),
+            arriving: None,
+            argument: None,
+            is_lost: false,
+            early: None,
+            latest: Moment::default(),
+        }
     }
 
     pub(super) fn data(&mut self, mut rest: &[u8], at: Moment, pending: &mut Pending, out: &mut Out<'_>) {
+        self.latest = at;
         loop {
             self.read_argument(&mut rest);
             let Some((line, literal)) = self.lane.next(&mut rest, at) else {
@@ -61,7 +73,7 @@ impl Client {
             };
             self.is_lost = false;
             let Some(literal) = literal else {
-                pending.push(arriving.complete(), out);
+                self.complete(arriving, pending, out);
                 continue;
             };
             match arriving.arguments {
@@ -73,6 +85,18 @@ impl Client {
             arriving.waits = literal.waits.then_some(literal);
             self.arriving = Some(arriving);
         }
+    }
+
+    /// Takes the reply to a command whose line is still arriving: a server need not read all of one that is too long.
+    /// Gives it back when there is no such command.
+    pub(super) fn answer_early(&mut self, tag: &[u8], reply: Reply) -> Option<Reply> {
+        let line = self.lane.arriving(reply.first).filter(|_| self.lane.is_long());
+        let is_its = line.and_then(|line| start::tag(line.bytes)).is_some_and(|(own, _)| own == tag);
+        if !is_its {
+            return Some(reply);
+        }
+        self.early = Some((tag.into(), reply));
+        None
     }
 
     /// The server answered `tag`. A command that still waits for leave to send its literal ends with that.
@@ -105,15 +129,39 @@ impl Client {
         }
         if length > 0 && self.lane.gap(length) {
             self.is_lost = true;
-            self.end(pending, out);
+            self.break_off(pending, out);
         }
     }
 
     /// Nothing more comes.
     pub(super) fn end(&mut self, pending: &mut Pending, out: &mut Out<'_>) {
+        let is_long = self.lane.is_long() && self.arriving.is_none() && self.argument.is_none();
+        let unfinished = self.lane.arriving(self.latest).filter(|line| is_long && line.is_whole);
+        let begun = unfinished.and_then(|line| begin(&line, self.is_lost, pending));
+        if let Some(begun) = begun {
+            self.complete(begun, pending, out);
+            self.lane = Lane::new();
+        }
+        self.break_off(pending, out);
+    }
+
+    /// What is arriving comes to no end.
+    fn break_off(&mut self, pending: &mut Pending, out: &mut Out<'_>) {
         self.argument = None;
         if let Some(arriving) = self.arriving.take() {
-            pending.push(arriving.complete(), out);
+            self.complete(arriving, pending, out);
+        }
+    }
+
+    fn complete(&mut self, arriving: Arriving, pending: &mut Pending, out: &mut Out<'_>) {
+        let mut command = arriving.complete();
+        let is_answered = |(tag, _): &mut (Box<[u8]>, Reply)| **tag == *command.tag.as_bytes();
+        match self.early.take_if(is_answered) {
+            Some((_, reply)) => {
+                command.reply = Some(reply);
+                out.push(Fact::Command(command));
+            }
+            None => pending.push(command, out),
         }
     }
 

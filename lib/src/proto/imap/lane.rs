@@ -46,6 +46,16 @@ impl Lane {
         Some((line, literal(end)))
     }
 
+    /// The line that is arriving, as if it ended here.
+    pub(super) fn arriving(&self, at: Moment) -> Option<Line<'_>> {
+        self.lines.arriving(at)
+    }
+
+    /// Whether the line that is arriving is longer than what is kept of one.
+    pub(super) fn is_long(&self) -> bool {
+        self.lines.arriving(Moment::default()).is_some_and(|line| line.length > LINE as u64)
+    }
+
     /// Passes over the bytes of a literal.
     pub(super) fn skip(&mut self, bytes: u64) {
         self.lines.skip(bytes);

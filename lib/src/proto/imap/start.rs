@@ -108,7 +108,7 @@ fn numbered(first: &[u8], more: bool) -> Probe {
     let word = &rest[digits..];
     let is = |name: &&[u8]| word.len() >= name.len() && word[..name.len()].eq_ignore_ascii_case(name);
     let names: [&[u8]; 4] = [b" EXISTS", b" RECENT", b" EXPUNGE", b" FETCH ("];
-    match names.iter().any(|name| is(name)) {
+    match names.iter().any(is) {
         true => Probe::Yes,
         false if more && word.len() < 8 => Probe::More,
         false => Probe::No,

@@ -330,3 +330,29 @@ proptest! {
         wire.end();
     }
 }
+
+#[test]
+fn a_long_command_may_be_answered_before_its_end() {
+    let line = format!("a2 UID FETCH {}\r\n", "1234,".repeat(3000));
+    let (begin, rest) = line.split_at(12_000);
+    let commands = Wire::greeted()
+        .client(begin)
+        .server("a2 BAD Command line is too long.\r\n")
+        .client(rest)
+        .client("a3 NOOP\r\n")
+        .server("a3 OK done\r\n")
+        .commands();
+    let expected = [("a2", Some("UID FETCH"), Some(Status::Bad)), ("a3", Some("NOOP"), Some(Status::Ok))];
+    assert_eq!(said(&commands), expected);
+    assert_eq!(commands[0].line_length, line.len() as u64);
+}
+
+#[test]
+fn a_long_command_may_have_no_end() {
+    let begin = format!("a2 UID FETCH {}", "1234,".repeat(3000));
+    let commands = Wire::greeted().client(&begin).commands();
+    assert_eq!(said(&commands), [("a2", Some("UID FETCH"), None)]);
+    assert_eq!(commands[0].line_length, begin.len() as u64);
+    let commands = Wire::greeted().client("a2 LOGIN uccx half-a-passw").commands();
+    assert!(commands.is_empty());
+}

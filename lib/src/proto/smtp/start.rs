@@ -78,7 +78,7 @@ fn client(first: &[u8], more: bool) -> Probe {
 fn is_extension(code: u16, line: &ReplyLine<'_>) -> bool {
     let starts =
         |name: &&[u8]| line.text.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name));
-    code == 250 && line.code == 250 && EXTENSIONS.iter().any(|name| starts(name))
+    code == 250 && line.code == 250 && EXTENSIONS.iter().any(starts)
 }
 
 fn contains(line: &[u8], word: &[u8]) -> bool {

@@ -165,16 +165,20 @@ impl<'v> Refused<'v> {
 }
 
 /// Takes refusals for a limit where concurrency alone parts them from what was accepted: every one came while more
-/// sessions were open than before any accepted log-in, and the account was accepted again when sessions had ended.
+/// sessions were open than before any accepted log-in, and the account was accepted again when sessions had ended. A
+/// limit that is known has to be lower than it seems for that, so then it must have happened more than once.
 fn find_hidden_limit<'v>(view: &View<'v>, accepted: &[&'v ImapRow], refused: &mut [Refused<'v>]) {
     let open_before =
         |row: &ImapRow| level(view, row).map_or(0, |level| level.at(row.settled())).saturating_sub(1);
     let most = accepted.iter().map(|row| open_before(row)).max().unwrap_or(0);
-    let first =
-        refused.iter().filter(|refused| !refused.is_wrong).map(|refused| refused.row.settled().frame).min();
-    let comes_back = accepted.iter().any(|row| first.is_some_and(|first| row.settled().frame > first));
-    let is_parted = refused.iter().all(|refused| refused.is_wrong || refused.open > most.max(1));
-    if comes_back && is_parted {
+    let right = || refused.iter().filter(|refused| !refused.is_wrong);
+    let place = |refused: &Refused<'v>| {
+        accepted.partition_point(|row| row.settled().frame < refused.row.settled().frame)
+    };
+    let comes_back: BTreeSet<usize> = right().map(place).filter(|place| *place < accepted.len()).collect();
+    let is_unknown = right().all(|refused| limits::are_unknown(view, refused.row.server.ip));
+    let is_parted = right().all(|refused| refused.open > most.max(1));
+    if is_parted && comes_back.len() > usize::from(!is_unknown) {
         refused.iter_mut().filter(|refused| !refused.is_wrong).for_each(|refused| refused.is_full = true);
     }
 }

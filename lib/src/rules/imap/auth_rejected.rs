@@ -75,10 +75,13 @@ fn state(view: &View<'_>, access: &Access<'_>) -> Draft {
         .value("refused", number)
         .value("accepted", accepted)
         .detail(format!(
-            "The server answered {words:?} to {} from {clients}{hosts}; {} of the account in this capture {} accepted.",
+            "The server answered {words:?} to {} from {clients}{hosts}. {} accepted in this capture.",
             counted(number, "log-in"),
-            if accepted == 0 { "none".to_owned() } else { counted(accepted, "other") },
-            if accepted == 1 { "was" } else { "were" },
+            match accepted {
+                0 => "No log-in of the account was".to_owned(),
+                1 => "Another log-in of the account was".to_owned(),
+                _ => format!("{accepted} other log-ins of the account were"),
+            },
         ));
     let draft = judge(draft, view, access);
     shown(refused, 1).fold(draft, |draft, refused| {

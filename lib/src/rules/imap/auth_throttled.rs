@@ -112,8 +112,9 @@ fn judge(draft: Draft, access: &Access<'_>, full: usize, number: usize) -> Draft
              their number only.",
         );
     }
+    let is_named = access.throttled.iter().any(|refused| refused.limit.is_some());
     if full == number {
-        return draft;
+        return if is_named || says_so { draft } else { draft.confidence(Confidence::Likely) };
     }
     let draft = draft.caveat(
         "Some were refused while fewer sessions were open than the limit allows: sessions inside TLS are not counted, \

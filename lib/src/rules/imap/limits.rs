@@ -41,9 +41,12 @@ fn defaults(view: &View<'_>, server: IpAddr) -> Option<Defaults> {
     view.facts.imap.servers.get(&server)?.defaults()
 }
 
-/// Whether nothing is known of the limits of a server: neither configured, nor by its version.
+/// Whether nothing is known of the limit of sessions per user: it is neither configured nor told by a version, or
+/// several machines share the address, each with a limit of its own.
 pub(super) fn are_unknown(view: &View<'_>, server: IpAddr) -> bool {
-    view.config.imap_limits.user.is_none() && defaults(view, server).is_none()
+    let hints = view.facts.imap.servers.get(&server);
+    let are_several = hints.is_some_and(|hints| hints.names.len() > 1);
+    view.config.imap_limits.user.is_none() && (are_several || defaults(view, server).is_none())
 }
 
 /// Sessions of one account (MaxConnectionsPerUser).
