@@ -11,6 +11,7 @@ mod jumps;
 mod notify;
 mod reach;
 mod sight;
+mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
@@ -67,6 +68,10 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &imap::ImapPlaintextCredentials,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
+    &smtp::SmtpConnectionLimit,
+    &smtp::SmtpRateLimit,
+    &smtp::SmtpBackpressure,
+    &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
     &reach::mapi_closed::MapiPortClosed,

@@ -6,6 +6,7 @@ mod healthy;
 mod imap;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
 mod vanishing;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Scenario> {
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
         imap::scenarios(),
