@@ -90,10 +90,11 @@ fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
         }
     }
     let keys: BTreeSet<(&str, IpAddr)> = stays.keys().chain(refused.keys()).copied().collect();
-    let row = |(account, server): (&str, IpAddr)| {
+    let mut rows = Vec::new();
+    for (account, server) in keys {
         let stays = stays.remove(&(account, server)).unwrap_or_default();
         let peak = |stays| Level::of(stays).peak().map_or(0, |(_, count)| count);
-        Row {
+        rows.push(Row {
             account: account.to_owned(),
             server,
             sessions: stays.values().map(Vec::len).sum(),
@@ -101,9 +102,9 @@ fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
             limit: config.imap_limits.user.or_else(|| imap.servers.get(&server)?.defaults()?.user),
             open: Level::of(stays.values().flatten().copied()),
             clients: stays.into_iter().map(|(client, stays)| (client, peak(stays))).collect(),
-        }
-    };
-    keys.into_iter().map(row).collect()
+        });
+    }
+    rows
 }
 
 fn show(page: &mut Page, mut rows: Vec<Row>, ends: (Timestamp, Timestamp), style: &Style) {
