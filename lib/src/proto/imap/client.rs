@@ -213,7 +213,8 @@ fn begin(line: &Line<'_>, is_lost: bool, pending: &mut Pending) -> Option<Arrivi
         return None;
     };
     let known = start::command(after);
-    if known.is_none() && (is_lost || pending.is_authenticating()) {
+    // The first word of a line that is out of step may be part of a password.
+    if known.is_none() && (is_lost || pending.is_authenticating() || !start::is_clients(tag)) {
         return None;
     }
     let (name, rest) = known.unzip();

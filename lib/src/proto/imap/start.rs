@@ -135,7 +135,7 @@ fn client(first: &[u8], more: bool) -> Probe {
 }
 
 /// Tags of clients have a digit or are very short. Three digits alone are a reply code of SMTP or FTP.
-fn is_clients(tag: &[u8]) -> bool {
+pub(super) fn is_clients(tag: &[u8]) -> bool {
     let is_code = matches!(tag, [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9']);
     !is_code && (tag.len() <= 2 || tag.iter().any(u8::is_ascii_digit))
 }

@@ -9,6 +9,7 @@ use super::Who;
 use super::limits::{self, Limit};
 use super::reason::{Reason, reason};
 use crate::facts::{ImapLogin, ImapRow, Level};
+use crate::flow::Connection;
 use crate::proto::Secret;
 use crate::rules::View;
 
@@ -41,6 +42,8 @@ pub(super) struct Refused<'v> {
     pub(super) open: u64,
     /// The limit that they had reached.
     pub(super) limit: Option<Limit>,
+    /// The limit that is known, reached or not.
+    known: Option<Limit>,
     /// They had reached a limit, known or not.
     pub(super) is_full: bool,
     /// The password is another one than those that were accepted.
@@ -57,11 +60,27 @@ pub(super) fn accounts<'v>(view: &View<'v>) -> Vec<Access<'v>> {
             by_who.entry(Who::of(row)).or_default().push((row, reason));
         }
     }
-    by_who.into_iter().map(|(who, attempts)| Access::new(view, who, attempts)).collect()
+    let lossy = lossy(view);
+    by_who.into_iter().map(|(who, attempts)| Access::new(view, &lossy, who, attempts)).collect()
+}
+
+/// Servers of whose connections packets are missing: sessions may be missing with them.
+fn lossy(view: &View<'_>) -> BTreeSet<IpAddr> {
+    let is_lossy = |connection: &Connection| {
+        connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen)
+    };
+    let sessions = view.facts.imap.sessions.iter();
+    let lossy = sessions.filter(|session| view.connection(session.flow).is_some_and(is_lossy));
+    lossy.map(|session| session.server.ip).collect()
 }
 
 impl<'v> Access<'v> {
-    fn new(view: &View<'v>, who: Who<'v>, mut attempts: Vec<(&'v ImapRow, Option<Reason>)>) -> Self {
+    fn new(
+        view: &View<'v>,
+        lossy: &BTreeSet<IpAddr>,
+        who: Who<'v>,
+        mut attempts: Vec<(&'v ImapRow, Option<Reason>)>,
+    ) -> Self {
         attempts.sort_by_key(|(row, _)| row.settled().frame);
         let accepted: Vec<&ImapRow> =
             attempts.iter().filter(|(_, reason)| reason.is_none()).map(|(row, _)| *row).collect();
@@ -69,6 +88,9 @@ impl<'v> Access<'v> {
         let refusals = attempts.iter().filter_map(|&(row, reason)| Some((row, reason?)));
         let mut refused: Vec<Refused<'v>> =
             refusals.map(|(row, reason)| Refused::new(view, row, reason, &secrets)).collect();
+        for refused in refused.iter_mut().filter(|refused| lossy.contains(&refused.row.server.ip)) {
+            refused.is_full |= refused.is_nearly_full(refused.known);
+        }
         if !accepted.is_empty() {
             find_hidden_limit(view, &accepted, &mut refused);
         }
@@ -94,6 +116,7 @@ impl<'v> Access<'v> {
                 _ => few.push(refused),
             }
         }
+        self.take_nearly_full(&mut few);
         if self.accepted.is_empty() || matches!(self.who, Who::Client(_)) {
             self.rejected.extend(few);
         } else {
@@ -112,6 +135,19 @@ impl<'v> Access<'v> {
         for list in [&mut self.throttled, &mut self.rejected, &mut self.locked] {
             list.sort_by_key(|refused| refused.row.settled().frame);
         }
+    }
+
+    /// Takes for throttled what was refused hardly below a limit that was met at other times: a session or two may be
+    /// missing from the capture.
+    fn take_nearly_full(&mut self, few: &mut Vec<Refused<'v>>) {
+        let Some(limit) = self.throttled.iter().find_map(|refused| refused.limit) else {
+            return;
+        };
+        let is_near =
+            |refused: &Refused<'v>| !refused.is_wrong && refused.open >= limit.value - limit.value / 4;
+        let (near, others) = std::mem::take(few).into_iter().partition(is_near);
+        self.throttled.extend::<Vec<_>>(near);
+        *few = others;
     }
 
     /// Refusals with no accepted log-in between them; those before the first accepted one, too.
@@ -160,7 +196,12 @@ impl<'v> Refused<'v> {
         let reached = limit.filter(|limit| limit.value > 0 && open >= limit.value);
         let is_wrong = secret(row).is_some_and(|own| !accepted.is_empty() && !accepted.contains(&own));
         let is_full = reached.is_some() || limits::are_unknown(view, row.server.ip) && open >= FEW;
-        Refused { row, reason, open, limit: reached, is_full, is_wrong }
+        Refused { row, reason, open, limit: reached, known: limit, is_full, is_wrong }
+    }
+
+    /// Whether hardly fewer sessions were open than a limit allows.
+    fn is_nearly_full(&self, limit: Option<Limit>) -> bool {
+        limit.is_some_and(|limit| limit.value > 1 && self.open >= limit.value - limit.value / 4)
     }
 }
 
