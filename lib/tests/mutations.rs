@@ -8,9 +8,9 @@ use std::{env, fs};
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use sibtrace::Capture;
 use sibtrace::capture::Record;
 use sibtrace::follow::Content;
+use sibtrace::{Analyzer, Capture, Config};
 
 /// Larger captures would only take longer.
 const LARGEST: u64 = 128 << 10;
@@ -89,9 +89,19 @@ fn records_of(capture: Vec<u8>) -> Vec<(u32, i64, Vec<u8>)> {
     capture.records().map_while(Result::ok).map(keep).collect()
 }
 
+fn finds_damage(capture: &[u8]) -> bool {
+    let Ok(capture) = Capture::from_bytes("swept", capture.to_vec()) else { return true };
+    let analyzer = Analyzer::new(Config::default()).expect("the default settings are valid");
+    analyzer
+        .run([capture])
+        .is_ok_and(|report| report.findings.iter().any(|found| found.rule == "capture-damaged"))
+}
+
 /// Cuts and flips at `places` places spread over the capture; what lies before the damage must read as before.
 fn sweep(name: &Path, original: &[u8], places: usize) {
     let whole = records_of(original.to_vec());
+    // Where the way goes on behind damage is found by looking ahead, so that more damage may change it.
+    let is_damaged = finds_damage(original);
     let mut rng = chance();
     for number in 0..places {
         let at = original.len() * number / places;
@@ -100,7 +110,7 @@ fn sweep(name: &Path, original: &[u8], places: usize) {
         let mut flipped = original.to_vec();
         flipped[at] ^= 1 << (rng.next_u32() % 8);
         let after = records_of(flipped.clone());
-        assert!(after.starts_with(&before), "{}: flip in byte {at}", name.display());
+        assert!(is_damaged || after.starts_with(&before), "{}: flip in byte {at}", name.display());
         entry::analyze(&original[..at]);
         entry::analyze(&flipped);
     }
