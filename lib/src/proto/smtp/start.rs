@@ -4,7 +4,8 @@ use super::reply::ReplyLine;
 use crate::proto::Probe;
 
 /// What a client's line begins with that no other protocol's does.
-const COMMANDS: &[&[u8]] = &[b"EHLO ", b"HELO ", b"LHLO ", b"MAIL FROM:", b"RCPT TO:", b"BDAT ", b"DATA\r\n"];
+const COMMANDS: &[&[u8]] =
+    &[b"EHLO ", b"EHLO\r", b"EHLO\n", b"HELO ", b"LHLO ", b"MAIL FROM:", b"RCPT TO:", b"BDAT ", b"DATA\r\n"];
 
 /// Extensions that the reply to EHLO lists.
 const EXTENSIONS: &[&[u8]] = &[
@@ -78,7 +79,7 @@ fn client(first: &[u8], more: bool) -> Probe {
 fn is_extension(code: u16, line: &ReplyLine<'_>) -> bool {
     let starts =
         |name: &&[u8]| line.text.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name));
-    code == 250 && line.code == 250 && EXTENSIONS.iter().any(|name| starts(name))
+    code == 250 && line.code == 250 && EXTENSIONS.iter().any(starts)
 }
 
 fn contains(line: &[u8], word: &[u8]) -> bool {
