@@ -77,10 +77,12 @@ impl SmtpRow {
         Some(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
     }
 
-    /// The reply as it was sent, but for its line ends.
+    /// The reply in one line, without lines that say the same again.
     pub fn said(&self) -> String {
         let enhanced = self.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
-        format!("{}{enhanced} {}", self.code, self.text.replace('\n', " ")).trim_end().to_owned()
+        let mut lines: Vec<&str> = self.text.split('\n').collect();
+        lines.dedup();
+        format!("{}{enhanced} {}", self.code, lines.join(" ")).trim_end().to_owned()
     }
 }
 

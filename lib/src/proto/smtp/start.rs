@@ -4,7 +4,8 @@ use super::reply::ReplyLine;
 use crate::proto::Probe;
 
 /// What a client's line begins with that no other protocol's does.
-const COMMANDS: &[&[u8]] = &[b"EHLO ", b"HELO ", b"LHLO ", b"MAIL FROM:", b"RCPT TO:", b"BDAT ", b"DATA\r\n"];
+const COMMANDS: &[&[u8]] =
+    &[b"EHLO ", b"EHLO\r", b"EHLO\n", b"HELO ", b"LHLO ", b"MAIL FROM:", b"RCPT TO:", b"BDAT ", b"DATA\r\n"];
 
 /// Extensions that the reply to EHLO lists.
 const EXTENSIONS: &[&[u8]] = &[

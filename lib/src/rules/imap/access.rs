@@ -66,9 +66,8 @@ pub(super) fn accounts<'v>(view: &View<'v>) -> Vec<Access<'v>> {
 
 /// Servers of whose connections packets are missing: sessions may be missing with them.
 fn lossy(view: &View<'_>) -> BTreeSet<IpAddr> {
-    let is_lossy = |connection: &Connection| {
-        connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen)
-    };
+    let is_lossy =
+        |connection: &Connection| connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen);
     let sessions = view.facts.imap.sessions.iter();
     let lossy = sessions.filter(|session| view.connection(session.flow).is_some_and(is_lossy));
     lossy.map(|session| session.server.ip).collect()

@@ -49,14 +49,16 @@ fn state(
     }
 }
 
+/// Texts that a sentence quotes.
+const QUOTED: usize = 8;
+
 /// A finding about refused requests of one client.
 fn about(view: &View<'_>, client: IpAddr, rows: &[&SmtpRow], title: String) -> Draft {
     let servers: BTreeSet<_> = rows.iter().map(|row| row.server).collect();
     let accounts: BTreeSet<String> = rows.iter().filter_map(|row| row.account()).collect();
     let mut replies: BTreeMap<String, usize> = BTreeMap::new();
     rows.iter().for_each(|row| *replies.entry(row.said()).or_default() += 1);
-    let listed: Vec<String> =
-        replies.iter().map(|(text, count)| format!("{count} × \"{text}\"")).take(8).collect();
+    let listed: Vec<String> = replies.iter().map(|(text, count)| times(*count, text)).take(QUOTED).collect();
     let from: BTreeSet<String> = servers.iter().map(|server| server.to_string()).collect();
     let draft = Draft::new(SubjectKind::Client, client.to_string(), title)
         .also_all(servers.iter().map(|server| server.ip).take(NAMED))
@@ -80,6 +82,10 @@ fn show(draft: Draft, view: &View<'_>, row: &SmtpRow) -> Draft {
     };
     let place = if row.is_greeting { "instead of a greeting: " } else { "" };
     draft.evidence(view, flow, row.last, format!("{place}{}", row.said()))
+}
+
+fn times(count: usize, text: &str) -> String {
+    if count == 1 { format!("\"{text}\"") } else { format!("\"{text}\" ({count} times)") }
 }
 
 fn joined<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
