@@ -108,6 +108,12 @@ fn judge(draft: Draft, view: &View<'_>, access: &Access<'_>) -> Draft {
     if refused.iter().any(|refused| refused.is_wrong) {
         return draft;
     }
+    if matches!(access.who, Who::Client(_)) && !access.accepted.is_empty() {
+        return draft.confidence(Confidence::Possible).severity(Severity::Warning).caveat(
+            "The account is not seen, so it may be another one than that of the accepted log-ins, or the same one at a \
+             limit of sessions.",
+        );
+    }
     if !access.accepted.is_empty() {
         return draft.confidence(Confidence::Likely).caveat(
             "Only one host is refused, and it is never accepted: an old password there is the likely cause. NTLM and \
