@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
 use crate::facts::{Facts, VantageFacts};
+use crate::flow::FlowId;
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -80,6 +81,20 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// SMTP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub smtp: SmtpSummary,
+}
+
+/// Counts of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SmtpSummary {
+    /// Connections in which SMTP was spoken.
+    pub sessions: u64,
+    /// Replies that refuse something, for now (4xx) or for good (5xx).
+    pub rejected: u64,
 }
 
 /// Counts of push notifications.
@@ -208,6 +223,15 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
+        smtp: smtp(facts),
+    }
+}
+
+fn smtp(facts: &VantageFacts) -> SmtpSummary {
+    let flows: BTreeSet<FlowId> = facts.smtp.iter().map(|row| row.flow).collect();
+    SmtpSummary {
+        sessions: flows.len() as u64,
+        rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
     }
 }
 

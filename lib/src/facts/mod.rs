@@ -5,6 +5,7 @@ mod coverage;
 mod intern;
 mod notifications;
 mod reachability;
+mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -15,6 +16,8 @@ pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service};
+pub(crate) use smtp::SmtpReplies;
+pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
 
 use std::collections::BTreeMap;
@@ -53,6 +56,8 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// SMTP replies, in the order of completion.
+    pub smtp: Vec<SmtpRow>,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -77,16 +82,19 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered { files, coverage, pings, connections, protocols, notifications, smtp, mut limits } =
+            gathered;
         let (mut notifications, full) = notifications.finish();
         let (limit, hits) = pings.limit();
-        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (smtp, smtp_full) = smtp.finish(&connections);
+        limits.extend([full, smtp_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -98,6 +106,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            smtp,
             limits,
         }
     }

@@ -5,6 +5,7 @@ mod continuity;
 mod healthy;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
 mod vanishing;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
     ]
