@@ -3,6 +3,7 @@
 mod copies;
 mod coverage;
 mod intern;
+pub mod mapi;
 mod notifications;
 mod reachability;
 mod subscriptions;
@@ -11,6 +12,8 @@ pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub use mapi::Mapi;
+pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -53,6 +56,8 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// What MAPI clients did.
+    pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -77,17 +82,20 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) rpcs: Rpcs,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered { files, coverage, pings, connections, protocols, notifications, rpcs, mut limits } = gathered;
         let (mut notifications, full) = notifications.finish();
         let (limit, hits) = pings.limit();
         limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        let (mapi, full) = Mapi::new(rpcs, &connections);
+        limits.push(full);
         copies::mark(&mut notifications, &connections);
         VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
@@ -98,6 +106,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            mapi,
             limits,
         }
     }
