@@ -196,7 +196,8 @@ impl Point {
             file.notes.extend(notes);
         }
         let (coverage, pings) = (self.coverage, self.pings);
-        let gathered = Gathered { files, coverage, pings, connections, protocols, notifications, rpcs, limits };
+        let gathered =
+            Gathered { files, coverage, pings, connections, protocols, notifications, rpcs, limits };
         VantageFacts::new(config, gathered)
     }
 }

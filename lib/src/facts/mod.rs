@@ -89,7 +89,8 @@ pub(crate) struct Gathered {
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, rpcs, mut limits } = gathered;
+        let Gathered { files, coverage, pings, connections, protocols, notifications, rpcs, mut limits } =
+            gathered;
         let (mut notifications, full) = notifications.finish();
         let (limit, hits) = pings.limit();
         limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);

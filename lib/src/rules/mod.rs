@@ -7,6 +7,7 @@ mod context;
 mod draft;
 mod finding;
 mod jumps;
+mod mapi;
 mod notify;
 mod reach;
 mod sight;
@@ -57,6 +58,15 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &reach::imap_filtered::ImapPortFiltered,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
+    &mapi::affinity_break::MapiAffinityBreak,
+    &mapi::context_fault::MapiContextFault,
+    &mapi::connect_failed::MapiConnectFailed,
+    &mapi::session_limit::MapiSessionLimit,
+    &mapi::encryption_mismatch::MapiEncryptionMismatch,
+    &mapi::server_busy::MapiServerBusy,
+    &mapi::reset::MapiReset,
+    &mapi::idle_reset::MapiIdleReset,
+    &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
     &capture::truncated::CaptureTruncated,

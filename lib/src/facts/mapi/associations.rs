@@ -41,7 +41,8 @@ pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
                 association.client == client && association.group == Some(group) && !(same && differs)
             })
         };
-        if presented.is_some() && presented != granted
+        if presented.is_some()
+            && presented != granted
             && let Some(place) = presented.and_then(|group| known(&all, group, false))
         {
             all[place].strangers.push(number);

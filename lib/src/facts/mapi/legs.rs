@@ -18,7 +18,9 @@ pub(super) fn pair(lines: &[Line]) -> Vec<Option<Leg>> {
             continue;
         }
         let near = order[place + 1..].iter().take_while(|(other, _)| other.time.since(begin.time) <= NEAR);
-        let inner = near.map(|(_, inner)| *inner).find(|&inner| legs[inner].is_none() && same(&lines[outer], &lines[inner]));
+        let inner = near
+            .map(|(_, inner)| *inner)
+            .find(|&inner| legs[inner].is_none() && same(&lines[outer], &lines[inner]));
         if let Some(inner) = inner {
             legs[outer] = Some(Leg::Outer(inner));
             legs[inner] = Some(Leg::Inner(outer));

@@ -7,9 +7,10 @@ mod legs;
 mod rows;
 
 pub use associations::Association;
+pub(crate) use identity::mac;
 pub use identity::{Difference, Identity};
-pub(crate) use rows::{Rpcs, place_of};
 pub use rows::{Answer, HttpSession, RpcKind, RpcRow};
+pub(crate) use rows::{Rpcs, place_of};
 
 use std::sync::Arc;
 
@@ -116,7 +117,10 @@ impl Mapi {
     }
 
     /// The rows of a connection.
-    pub fn rows_of<'a>(&'a self, connection: &'a RpcConnection) -> impl DoubleEndedIterator<Item = &'a RpcRow> {
+    pub fn rows_of<'a>(
+        &'a self,
+        connection: &'a RpcConnection,
+    ) -> impl DoubleEndedIterator<Item = &'a RpcRow> {
         connection.rows.iter().filter_map(|row| self.rows.get(*row))
     }
 

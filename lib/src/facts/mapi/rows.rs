@@ -101,14 +101,19 @@ impl RpcRow {
 
     /// Whether it is a connect to the mailbox service: EcDoConnect or EcDoConnectEx.
     pub fn is_connect(&self) -> bool {
-        self.kind == RpcKind::Call && self.interface == Interface::Emsmdb && matches!(self.opnum, Some(0 | 10))
+        self.kind == RpcKind::Call
+            && self.interface == Interface::Emsmdb
+            && matches!(self.opnum, Some(0 | 10))
     }
 
     /// Whether it is a call that the server parks until something happens (MS-OXCRPC 3.3.4.1).
     pub fn is_parked(&self) -> bool {
         self.kind == RpcKind::Call
             && (self.interface == Interface::AsyncEmsmdb
-                || self.request_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("NotificationWait")))
+                || self
+                    .request_type
+                    .as_deref()
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("NotificationWait")))
     }
 
     /// The name of the operation.

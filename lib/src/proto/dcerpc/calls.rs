@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::event::{BindAnswer, BindRequest, CallAnswer, CallRequest, Rpc, RpcBind, RpcCall};
 use super::Interface;
+use super::event::{BindAnswer, BindRequest, CallAnswer, CallRequest, Rpc, RpcBind, RpcCall};
 use crate::flow::Dir;
 use crate::proto::Event;
 
@@ -41,7 +41,8 @@ impl Calls {
 
     /// A request is complete.
     pub(super) fn asked(&mut self, call_id: u32, asked: Asked, out: &mut Vec<Event>) {
-        let answers = |(id, answer): &(u32, Answer)| *id == call_id && fits(&asked, answer) && is_after(&asked, answer);
+        let answers =
+            |(id, answer): &(u32, Answer)| *id == call_id && fits(&asked, answer) && is_after(&asked, answer);
         if let Some(index) = self.early.iter().position(answers)
             && let Some((_, answer)) = self.early.remove(index)
         {

@@ -106,7 +106,9 @@ impl Lane {
     fn collect(&mut self, bytes: &mut &[u8], at: Moment, take: &mut impl FnMut(Pdu<'_>)) {
         if self.held.len() < Header::LENGTH {
             self.hold(bytes, Header::LENGTH - self.held.len());
-            if probe(&self.held, true) == Probe::No || self.held.len() == Header::LENGTH && self.header().is_none() {
+            if probe(&self.held, true) == Probe::No
+                || self.held.len() == Header::LENGTH && self.header().is_none()
+            {
                 self.held.clear();
                 self.lost = true;
                 return;
@@ -202,7 +204,8 @@ mod tests {
         let rest = [vec![5, 0, 9, 5, 5, 0], pdu(2, 10), pdu(3, 0)].concat();
         for cut in 0..rest.len() {
             let mut lane = Lane { lost: true, ..Lane::default() };
-            let ids: Vec<u32> = read(&mut lane, &[&rest[..cut], &rest[cut..]], 3).iter().map(|p| p.0).collect();
+            let ids: Vec<u32> =
+                read(&mut lane, &[&rest[..cut], &rest[cut..]], 3).iter().map(|p| p.0).collect();
             assert_eq!(ids, [2, 3], "{cut}");
         }
     }

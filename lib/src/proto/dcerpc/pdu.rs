@@ -44,10 +44,15 @@ impl Kind {
     /// Whether only servers send it; `None` where both do.
     pub(super) const fn is_from_server(self) -> Option<bool> {
         match self {
-            Kind::Request | Kind::Bind | Kind::Alter | Kind::Auth3 | Kind::Cancel | Kind::Orphaned => Some(false),
-            Kind::Response | Kind::Fault | Kind::BindAck | Kind::BindNak | Kind::AlterResponse | Kind::Shutdown => {
-                Some(true)
+            Kind::Request | Kind::Bind | Kind::Alter | Kind::Auth3 | Kind::Cancel | Kind::Orphaned => {
+                Some(false)
             }
+            Kind::Response
+            | Kind::Fault
+            | Kind::BindAck
+            | Kind::BindNak
+            | Kind::AlterResponse
+            | Kind::Shutdown => Some(true),
             Kind::Rts => None,
         }
     }
@@ -86,7 +91,14 @@ impl Header {
         let (length, auth_length, call_id) = (cursor.u16()?, cursor.u16()?, cursor.u32()?);
         let verifier = if auth_length == 0 { 0 } else { usize::from(auth_length) + 8 };
         let is_sound = usize::from(length) >= Self::LENGTH + verifier;
-        is_sound.then_some(Header { kind: Kind::new(head[2])?, flags: head[3], order, length, auth_length, call_id })
+        is_sound.then_some(Header {
+            kind: Kind::new(head[2])?,
+            flags: head[3],
+            order,
+            length,
+            auth_length,
+            call_id,
+        })
     }
 
     pub(super) const fn is_first(&self) -> bool {

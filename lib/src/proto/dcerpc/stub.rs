@@ -22,7 +22,9 @@ pub(super) fn request(interface: Interface, opnum: u16, stub: &[u8]) -> RequestS
         (Interface::Emsmdb, 1..=5 | 9 | 11 | 14) | (Interface::AsyncEmsmdb, 0) => read.handle = handle(stub),
         (Interface::Nspi, 1..) => read.handle = handle(stub),
         // Where the bind was not captured: what has the form of a handle, its attributes zero.
-        (Interface::Unknown, 1 | 2 | 9 | 11) => read.handle = handle(stub).filter(|handle| handle.0[..4] == [0; 4]),
+        (Interface::Unknown, 1 | 2 | 9 | 11) => {
+            read.handle = handle(stub).filter(|handle| handle.0[..4] == [0; 4])
+        }
         _ => {}
     }
     read

@@ -76,7 +76,8 @@ mod tests {
                          0200000001000b020000000100070200e88c01000904000a34026f";
 
     fn bytes(hex: &str) -> Vec<u8> {
-        let digits: Vec<u8> = hex.bytes().filter_map(|byte| (byte as char).to_digit(16)).map(|d| d as u8).collect();
+        let digits: Vec<u8> =
+            hex.bytes().filter_map(|byte| (byte as char).to_digit(16)).map(|d| d as u8).collect();
         digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
