@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
+use crate::facts::mapi::{Answer, RpcKind};
 use crate::facts::{Facts, VantageFacts};
 use crate::rules::Finding;
 use crate::time::Timestamp;
@@ -80,6 +81,26 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// MAPI sessions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub mapi: MapiSummary,
+}
+
+/// Counts of MAPI sessions. What the second leg of a balancer repeats is not counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct MapiSummary {
+    /// Associations.
+    pub associations: u64,
+    /// TCP connections to Exchange's own interfaces.
+    pub connections: u64,
+    /// Calls on them.
+    pub calls: u64,
+    /// Of these, those that were answered with a fault.
+    pub faults: u64,
+    /// Addresses of the servers, behind a balancer where that leg was captured.
+    pub servers: Vec<IpAddr>,
 }
 
 /// Counts of push notifications.
@@ -208,6 +229,22 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
+        mapi: mapi(facts),
+    }
+}
+
+fn mapi(facts: &VantageFacts) -> MapiSummary {
+    let mapi = &facts.mapi;
+    let own = || mapi.own().filter(|connection| connection.is_mapi());
+    let rows = || own().flat_map(|connection| mapi.rows_of(connection)).filter(|row| row.interface.is_mapi());
+    let calls = || rows().filter(|row| row.kind == RpcKind::Call && row.request.is_some());
+    let servers: BTreeSet<IpAddr> = own().map(|connection| connection.identity.address).collect();
+    MapiSummary {
+        associations: mapi.associations.len() as u64,
+        connections: own().count() as u64,
+        calls: calls().count() as u64,
+        faults: rows().filter(|row| matches!(row.answer, Answer::Fault(_))).count() as u64,
+        servers: servers.into_iter().collect(),
     }
 }
 

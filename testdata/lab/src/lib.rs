@@ -16,6 +16,7 @@ pub mod ews;
 pub mod label;
 pub mod link;
 pub mod rng;
+pub mod rpc;
 pub mod scenario;
 pub mod scenarios;
 pub mod site;

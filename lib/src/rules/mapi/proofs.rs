@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::{codes, group, life, operation};
-use crate::facts::mapi::{Answer, Association, Mapi, RpcConnection, RpcKind, RpcRow, mac};
+use crate::facts::mapi::{Answer, Association, Difference, Mapi, RpcConnection, RpcKind, RpcRow, mac};
 use crate::flow::{Dir, FlowId, Moment};
 use crate::proto::Guid;
 use crate::proto::dcerpc::event::Handle;
@@ -102,10 +102,11 @@ fn groups<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
                     client: association.client,
                     confidence: Confidence::Proven,
                     text: format!(
-                        "Association group {} was issued by {} and presented to {} ({difference}), which {refusal}.",
+                        "Association group {} was issued by {} and presented to {}, which {refusal}.{}",
                         group(id),
                         issuer.identity.name(),
                         connection.identity.name(),
+                        told_apart(&difference),
                     ),
                     connections: vec![issuer, connection],
                     group: Some(id),
@@ -134,6 +135,14 @@ fn groups<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
                 });
             }
         }
+    }
+}
+
+/// What tells the two servers apart, where their names do not say it.
+fn told_apart(difference: &Difference) -> String {
+    match difference {
+        Difference::Addresses(..) => String::new(),
+        other => format!(" They are {other}."),
     }
 }
 

@@ -3,6 +3,7 @@
 mod capture;
 mod continuity;
 mod healthy;
+mod mapi;
 mod reach;
 mod replies;
 mod sources;
@@ -19,6 +20,7 @@ use crate::time::SECOND;
 pub fn all() -> Vec<Scenario> {
     [
         healthy::scenarios(),
+        mapi::scenarios(),
         reach::scenarios(),
         sources::scenarios(),
         continuity::scenarios(),
