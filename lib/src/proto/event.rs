@@ -96,6 +96,34 @@ pub struct Request {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiRequest>>,
+}
+
+/// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiRequest {
+    /// `X-RequestType`.
+    pub request_type: Box<str>,
+    /// `X-RequestId`.
+    pub request_id: Option<Box<str>>,
+    /// Digest of the MapiContext cookie.
+    pub context: Option<u64>,
+}
+
+/// A reply of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.3).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiReply {
+    /// `X-ResponseCode`.
+    pub code: Option<u32>,
+    /// Digest of the MapiContext cookie that it sets.
+    pub context: Option<u64>,
+    /// `X-FEServer`: the Client Access server that took the request.
+    pub frontend: Option<Box<str>>,
+    /// The mailbox server that answered it.
+    pub backend: Option<Box<str>>,
 }
 
 /// The final reply to an HTTP request.
@@ -120,6 +148,8 @@ pub struct Reply {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiReply>>,
 }
 
 /// The body of an HTTP message.

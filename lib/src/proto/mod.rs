@@ -15,8 +15,8 @@ mod xml;
 
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
-    Body, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply, Request, State,
-    Transaction,
+    Body, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification, NotificationResult,
+    Reply, Request, State, Transaction,
 };
 pub use guid::Guid;
 pub use ntlm::Ntlm;
@@ -30,7 +30,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, dcerpc::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[dcerpc::http::PROTOCOL, http::PROTOCOL, dcerpc::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

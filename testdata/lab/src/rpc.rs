@@ -253,6 +253,17 @@ impl Line {
     }
 }
 
+/// The RTS PDU that opens a channel of RPC over HTTP: version, virtual connection, channel (MS-RPCH 2.2.4.2).
+pub fn rts(connection: &[u8; 16], channel: u8) -> Vec<u8> {
+    let mut pdu = vec![5, 0, 0x14, 3, 0x10, 0, 0, 0, 76, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+    pdu.extend([6, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0]);
+    pdu.extend(connection);
+    pdu.extend([3, 0, 0, 0]);
+    pdu.extend([channel; 16]);
+    pdu.extend([0, 0, 0, 0, 0, 0, 1, 0]);
+    pdu
+}
+
 fn connect() -> Vec<u8> {
     let user = "/o=Corp/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=unitymsg\0";
     let length = user.len() as u32;

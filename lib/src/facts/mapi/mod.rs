@@ -1,6 +1,7 @@
 //! RPC associations and context handles of MAPI clients, and the servers that saw them.
 
 mod associations;
+mod channels;
 mod hints;
 mod identity;
 mod legs;
@@ -83,6 +84,7 @@ impl Mapi {
     /// Puts in order what was gathered, and joins what belongs together.
     pub(crate) fn new(rpcs: Rpcs, connections: &[Connection]) -> (Self, LimitHits) {
         let (mut lines, full) = rpcs.finish();
+        channels::join(&mut lines);
         hints::resolve(&mut lines);
         lines.retain(|line| !line.rows.is_empty() || line.http.is_some());
         lines.sort_by_key(|line| line.flow);

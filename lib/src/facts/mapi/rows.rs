@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use twox_hash::XxHash3_64;
+
 use crate::facts::LimitHits;
 use crate::facts::intern::Interner;
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
@@ -142,7 +144,6 @@ pub(super) struct Line {
 pub(super) struct Http {
     /// A channel of RPC over HTTP: whether calls go in it, and the virtual connection.
     pub(super) channel: Option<(bool, Option<Guid>)>,
-    pub(super) target: Option<Arc<str>>,
     /// Sessions of MAPI over HTTP and the mailbox servers that served them.
     pub(super) sessions: Vec<HttpSession>,
 }
@@ -207,7 +208,42 @@ impl Rpcs {
 
     /// Takes an HTTP transaction; others than those of MAPI over HTTP are not its business.
     pub(crate) fn http(&mut self, flow: FlowId, ends: [Endpoint; 2], transaction: &Transaction) {
-        let _ = (flow, ends, transaction);
+        let Some((request, mapi)) =
+            transaction.request.as_ref().and_then(|request| Some((request, request.mapi.as_ref()?)))
+        else {
+            return;
+        };
+        if self.rows >= self.limit {
+            self.dropped += 1;
+            return;
+        }
+        let is_book = request.target.to_ascii_lowercase().contains("/nspi");
+        let interface = if is_book { Interface::Nspi } else { Interface::Emsmdb };
+        let mut row = empty(flow, RpcKind::Call, interface, 0);
+        row.request_type = Some(self.strings.intern(&mapi.request_type));
+        row.request = Some(Span { first: request.first, last: request.last });
+        row.digests[0] = mapi.request_id.as_deref().map_or(0, |id| XxHash3_64::oneshot(id.as_bytes()));
+        let mut session = None;
+        if let Some(reply) = &transaction.reply {
+            let said = reply.mapi.as_ref();
+            let code = said.and_then(|said| said.code);
+            row.reply = Some(Span { first: reply.first, last: reply.last });
+            row.answer = Answer::Response(code);
+            let context = mapi.context.or(said.and_then(|said| said.context));
+            session = context.map(|context| HttpSession {
+                context,
+                backend: self.strings.intern_some(said.and_then(|said| said.backend.as_deref())),
+                frontend: self.strings.intern_some(said.and_then(|said| said.frontend.as_deref())),
+                at: reply.last,
+                code,
+            });
+        }
+        let line = self.line(flow, ends, transaction.client);
+        line.http.get_or_insert_default().sessions.extend(session);
+        if !line.interfaces.contains(&interface) {
+            line.interfaces.push(interface);
+        }
+        self.push(flow, ends, transaction.client, row);
     }
 
     pub(super) fn finish(self) -> (Vec<Line>, LimitHits) {
@@ -318,11 +354,9 @@ impl Rpcs {
     }
 
     fn channel(&mut self, flow: FlowId, ends: [Endpoint; 2], channel: &RpcChannel) {
-        let target = self.strings.intern_some(channel.target.as_deref());
         let http = self.line(flow, ends, channel.client).http.get_or_insert_default();
         let cookie = http.channel.and_then(|(_, cookie)| cookie).or(channel.cookie);
         http.channel = Some((channel.is_in, cookie));
-        http.target = http.target.take().or(target);
     }
 }
 

@@ -9,12 +9,11 @@ mod calls;
 mod cursor;
 pub mod event;
 mod fragments;
+pub(super) mod http;
 mod interface;
 mod lane;
 mod pdu;
 mod stub;
-#[cfg(test)]
-mod tests;
 mod tower;
 
 use std::ops::ControlFlow;
@@ -29,7 +28,8 @@ use self::bind::{Ack, nak_reason};
 use self::calls::{Answer, Asked, Calls};
 use self::cursor::Cursor;
 use self::event::{
-    Auth, BindAnswer, BindOutcome, BindRequest, CallAnswer, CallRequest, RequestStub, RpcLogin, Span,
+    Auth, BindAnswer, BindOutcome, BindRequest, CallAnswer, CallRequest, RequestStub, RpcChannel, RpcLogin,
+    Span,
 };
 use self::fragments::{Fragments, Stub};
 use self::lane::{Lane, Pdu};
@@ -58,12 +58,16 @@ const CONTEXTS: usize = 1024;
 
 /// One connection.
 pub(super) struct DceRpc {
+    /// Of a channel of RPC over HTTP: calls go in it.
+    is_in: bool,
     lanes: [Lane; 2],
     talk: Talk,
 }
 
 /// What was said so far.
 struct Talk {
+    /// It is a channel of RPC over HTTP.
+    is_channel: bool,
     calls: Calls,
     /// Presentation contexts with their interfaces; `None` is one that no MAPI client uses.
     contexts: Vec<(u16, Option<Interface>)>,
@@ -78,8 +82,10 @@ struct Talk {
 impl DceRpc {
     pub(super) fn new(client: Dir) -> Self {
         DceRpc {
+            is_in: true,
             lanes: Default::default(),
             talk: Talk {
+                is_channel: false,
                 calls: Calls::new(client),
                 contexts: Vec::new(),
                 bound: false,
@@ -91,16 +97,25 @@ impl DceRpc {
     }
 }
 
+impl DceRpc {
+    /// What a channel of RPC over HTTP carries.
+    fn channel(client: Dir) -> Self {
+        let mut channel = Self::new(client);
+        channel.talk.is_channel = true;
+        channel
+    }
+}
+
 impl Dissector for DceRpc {
     fn data(&mut self, dir: Dir, bytes: &[u8], at: Moment, out: &mut Vec<Event>) -> ControlFlow<usize> {
-        let DceRpc { lanes, talk } = self;
-        lanes[dir as usize].data(bytes, at, |pdu| talk.pdu(dir, &pdu, out));
+        let DceRpc { is_in, lanes, talk } = self;
+        lanes[dir as usize].data(bytes, at, |pdu| talk.pdu(dir, &pdu, *is_in, out));
         ControlFlow::Continue(())
     }
 
     fn gap(&mut self, dir: Dir, length: u64, at: Moment, out: &mut Vec<Event>) {
-        let DceRpc { lanes, talk } = self;
-        lanes[dir as usize].gap(length, at, |pdu| talk.pdu(dir, &pdu, out));
+        let DceRpc { is_in, lanes, talk } = self;
+        lanes[dir as usize].gap(length, at, |pdu| talk.pdu(dir, &pdu, *is_in, out));
     }
 
     fn fin(&mut self, _: Dir, _: Moment, _: &mut Vec<Event>) {}
@@ -111,7 +126,7 @@ impl Dissector for DceRpc {
 }
 
 impl Talk {
-    fn pdu(&mut self, dir: Dir, pdu: &Pdu<'_>, out: &mut Vec<Event>) {
+    fn pdu(&mut self, dir: Dir, pdu: &Pdu<'_>, is_in: bool, out: &mut Vec<Event>) {
         // What goes the wrong way is no PDU but looks like one.
         let from_server = dir != self.calls.client;
         if pdu.header.kind.is_from_server().is_some_and(|server| server != from_server) {
@@ -128,7 +143,16 @@ impl Talk {
             Kind::Response => self.response(pdu, out),
             Kind::Fault => self.fault(pdu, out),
             Kind::Cancel | Kind::Orphaned => self.calls.given_up(pdu.header.call_id),
+            Kind::Rts if self.is_channel && !from_server => self.virtual_connection(pdu, is_in, out),
             Kind::Shutdown | Kind::Rts => {}
+        }
+    }
+
+    fn virtual_connection(&self, pdu: &Pdu<'_>, is_in: bool, out: &mut Vec<Event>) {
+        if let Some(cookie) = http::virtual_connection(pdu) {
+            let (at, client) = (pdu.last, self.calls.client);
+            let channel = RpcChannel { at, client, is_in, cookie: Some(cookie), target: None };
+            out.push(Event::Rpc(Box::new(Rpc::Channel(channel))));
         }
     }
 

@@ -116,9 +116,10 @@ impl Wire {
         let at = self.at();
         self.session.end(close, at, &mut self.out);
         let take = |event| match event {
-            Event::Http(transaction) => *transaction,
+            Event::Http(transaction) => Some(*transaction),
+            _ => None,
         };
-        self.out.into_iter().map(take).collect()
+        self.out.into_iter().filter_map(take).collect()
     }
 }
 

@@ -1,10 +1,10 @@
 //! MAPI sessions through a load balancer, and what becomes of them.
 
 use crate::cuc::{Lab, at};
-use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, handle};
+use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, handle, rts};
 use crate::scenario::Scenario;
 use crate::site::{far, near};
-use crate::tcp::{Host, Stack};
+use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::{MICROSECOND, Nanos, SECOND};
 use crate::trace::PacketId;
 use std::net::{IpAddr, Ipv4Addr};
@@ -43,6 +43,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         reset_after_close(),
         idle_reset(),
         reset_at_once(),
+        http_session_spread(),
+        http_session_at_home(),
+        http_channels_spread(),
         endpoint_refused(),
         endpoint_silent(),
         endpoint_answers(),
@@ -374,6 +377,75 @@ fn reset_at_once() -> Scenario {
     line.reset(at(1, 1)).play(&mut lab, unity(), array());
     let text = "The server ends a connection with RST right after its last answer.";
     quiet(scenario(path, text, lab), &["reset", "idle-reset"])
+}
+
+/// A request of MAPI over HTTP on a connection of its own, answered by these servers with this code.
+fn post(lab: &mut Lab, moment: Nanos, kind: &str, front: &str, back: &str, code: u32) -> Vec<PacketId> {
+    let port = lab.next_port();
+    let mut talk = Conversation::new(&mut lab.trace, moment, (unity(), port), (array().0, 80));
+    talk.handshake();
+    let request = format!(
+        "POST /mapi/emsmdb/?MailboxId=1@corp.example.com HTTP/1.1\r\nHost: mail.corp.example.com\r\nContent-Type: \
+         application/mapi-http\r\nX-RequestType: {kind}\r\nX-RequestId: {{1}}:{moment}\r\nCookie: \
+         MapiContext=MAPIAAAA; MapiSequence=1\r\nContent-Length: 8\r\n\r\n\0\0\0\0\0\0\0\0"
+    );
+    let mut packets = talk.send(Side::Originator, request.as_bytes());
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/mapi-http\r\nX-RequestType: {kind}\r\nX-ResponseCode: \
+         {code}\r\nX-ServerApplication: Exchange/15.00.0847.4040\r\nX-FEServer: {front}\r\nX-BEServer: \
+         {back}\r\nContent-Length: 8\r\n\r\n\0\0\0\0\0\0\0\0"
+    );
+    packets.extend(talk.send(Side::Responder, reply.as_bytes()));
+    talk.fin(Side::Originator);
+    talk.fin(Side::Responder);
+    talk.ack(Side::Originator);
+    packets
+}
+
+fn http_session_spread() -> Scenario {
+    let path = "mapi-affinity-break/hit-mapi-http";
+    let mut lab = Lab::new(path);
+    post(&mut lab, at(1, 0), "Execute", "EX01", "EX01", 0);
+    let packets = post(&mut lab, at(2, 0), "Execute", "EX02", "EX02", 10);
+    let text = "The second request of a MAPI over HTTP session reaches another mailbox server.";
+    scenario(path, text, lab)
+        .expect_on("mapi-affinity-break", &UNITY.to_string(), &packets[1..])
+        .confidence("proven")
+        .expect_on("mapi-context-fault", &UNITY.to_string(), &packets)
+}
+
+fn http_session_at_home() -> Scenario {
+    let path = "mapi-affinity-break/miss-mapi-http";
+    let mut lab = Lab::new(path);
+    for (minute, front) in (1..).zip(["EX01", "EX02", "EX01"]) {
+        post(&mut lab, at(minute, 0), "Execute", front, "EX01", 0);
+    }
+    let text = "Different Client Access servers pass the requests of one session to its mailbox server.";
+    quiet(scenario(path, text, lab), &["affinity-break", "context-fault"])
+}
+
+/// One channel of RPC over HTTP to a server.
+fn channel(lab: &mut Lab, moment: Nanos, method: &str, rts: &[u8], server: Host) {
+    let port = lab.next_port();
+    let mut talk = Conversation::new(&mut lab.trace, moment, (unity(), port), (server, 80));
+    talk.handshake();
+    let length = if method == "RPC_IN_DATA" { 1 << 30 } else { rts.len() };
+    let head = format!(
+        "{method} /rpc/rpcproxy.dll?ex01.corp.example.com:6001 HTTP/1.1\r\nAccept: application/rpc\r\nUser-Agent: \
+         MSRPC\r\nHost: mail.corp.example.com\r\nContent-Length: {length}\r\n\r\n"
+    );
+    talk.send(Side::Originator, &[head.as_bytes(), rts].concat());
+    talk.ack(Side::Responder);
+}
+
+fn http_channels_spread() -> Scenario {
+    let path = "mapi-affinity-break/hit-rpc-http";
+    let mut lab = Lab::new(path);
+    let servers = CAS.map(|ip| far(ip, Stack::Windows));
+    channel(&mut lab, at(1, 0), "RPC_OUT_DATA", &rts(&[0x51; 16], 1), servers[0]);
+    channel(&mut lab, at(1, 1), "RPC_IN_DATA", &rts(&[0x51; 16], 2), servers[1]);
+    let text = "The two channels of a virtual connection reach two proxies.";
+    scenario(path, text, lab).expect("mapi-affinity-break", &UNITY.to_string(), &[]).confidence("proven")
 }
 
 /// A client that asks for the port of the mailbox interface.
