@@ -14,6 +14,8 @@ mod interface;
 mod lane;
 mod pdu;
 mod stub;
+#[cfg(test)]
+mod tests;
 mod tower;
 
 use std::ops::ControlFlow;

@@ -182,7 +182,8 @@ fn cut<'v>(view: &View<'v>, connection: &'v RpcConnection) -> Option<Cut<'v>> {
         Some(open) => idle >= FORGOTTEN && (reset.is_none() || at.time.since(open.time) <= AT_ONCE),
         None => idle >= IDLE,
     };
-    if open.is_empty() && !is_idle || reset.is_none() && !is_idle || before.is_none() && open.is_empty() {
+    let is_nothing = open.is_empty() && before.is_none();
+    if is_nothing || !is_idle && (open.is_empty() || reset.is_none()) {
         return None;
     }
     let blind = row.side(server).missing > 0 || row.side(server).acked_unseen;
