@@ -61,7 +61,9 @@ fn record(view: &View<'_>, connection: &RpcConnection, row: &RpcRow) -> MapiReco
     let identity = &connection.identity;
     let behind = identity.behind.then(|| identity.address.to_string());
     let hex = |number: u32| format!("0x{number:08x}");
-    let group = row.granted.or(Some(row.presented).filter(|group| *group != 0));
+    let asked = row.granted.or(Some(row.presented).filter(|group| *group != 0));
+    // A call belongs to the group of its connection.
+    let group = asked.or_else(|| view.facts.mapi.rows_of(connection).find_map(|row| row.granted));
     let named = row.operation().map(str::to_owned);
     let endpoint = row.endpoints.first();
     MapiRecord {
