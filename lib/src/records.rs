@@ -1,8 +1,14 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod imap;
+mod mapi;
 mod pairs;
+mod smtp;
 
+pub use imap::ImapRecord;
+pub use mapi::MapiRecord;
 pub use pairs::PairRecord;
+pub use smtp::SmtpRecord;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +28,12 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// IMAP commands, greetings and BYEs.
+    Imap,
+    /// SMTP replies.
+    Smtp,
+    /// What MAPI clients said.
+    Mapi,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -32,14 +44,25 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability, Kind::Pairs];
+    pub const ALL: [Kind; 8] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Imap,
+        Kind::Smtp,
+        Kind::Mapi,
+        Kind::Connections,
+        Kind::Reachability,
+        Kind::Pairs,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Imap => "imap",
+            Kind::Smtp => "smtp",
+            Kind::Mapi => "mapi",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
             Kind::Pairs => "pairs",
@@ -70,6 +93,12 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An IMAP command, greeting or BYE.
+    Imap(Box<ImapRecord>),
+    /// An SMTP reply.
+    Smtp(Box<SmtpRecord>),
+    /// A bind or call of a MAPI client.
+    Mapi(Box<MapiRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -244,6 +273,15 @@ pub fn records<'a>(
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
         })),
+        Kind::Imap => Box::new(views.flat_map(|view| {
+            let rows = view.facts.imap.rows.iter();
+            rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
+        })),
+        Kind::Smtp => Box::new(views.flat_map(|view| {
+            let rows = view.facts.smtp.iter();
+            rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
+        })),
+        Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();
             rows.map(move |(stream, row)| {

@@ -1,19 +1,30 @@
 //! Dissectors: the bytes of one connection in, events out. They say what was on the wire and never judge.
 
+pub mod dcerpc;
 pub mod event;
 mod ews;
 mod guid;
 mod http;
+pub mod imap;
+mod lines;
+pub mod ntlm;
+pub mod sasl;
+mod secret;
 mod session;
+pub mod smtp;
 pub mod subscription_id;
 pub mod watermark;
 mod xml;
 
+pub use dcerpc::{Interface, Rpc};
 pub use event::{
-    Body, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply, Request, State,
-    Transaction,
+    Body, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification, NotificationResult,
+    Reply, Request, State, Transaction,
 };
 pub use guid::Guid;
+pub use ntlm::Ntlm;
+pub use sasl::{Credentials, Mechanism};
+pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
 pub use watermark::Watermark;
@@ -23,7 +34,8 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+const PROTOCOLS: &[Protocol] =
+    &[dcerpc::http::PROTOCOL, http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL, dcerpc::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

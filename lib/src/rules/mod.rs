@@ -6,11 +6,14 @@ mod capture;
 mod context;
 mod draft;
 mod finding;
+mod imap;
 mod jumps;
+mod mapi;
 mod notify;
 mod path;
 mod reach;
 mod sight;
+mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
@@ -56,10 +59,34 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyLostInPath,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
+    &imap::ImapAuthThrottled,
+    &imap::ImapAuthRejected,
+    &imap::ImapAccountLockout,
+    &imap::ImapConnectionLimit,
+    &imap::ImapLoginDisabled,
+    &imap::ImapMailboxUnavailable,
+    &imap::ImapServerBye,
+    &imap::ImapIdleTimeout,
+    &imap::ImapCommandTooLong,
+    &imap::ImapTlsUnavailable,
+    &imap::ImapPlaintextCredentials,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
+    &smtp::SmtpConnectionLimit,
+    &smtp::SmtpRateLimit,
+    &smtp::SmtpBackpressure,
+    &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
+    &mapi::affinity_break::MapiAffinityBreak,
+    &mapi::context_fault::MapiContextFault,
+    &mapi::connect_failed::MapiConnectFailed,
+    &mapi::session_limit::MapiSessionLimit,
+    &mapi::encryption_mismatch::MapiEncryptionMismatch,
+    &mapi::server_busy::MapiServerBusy,
+    &mapi::reset::MapiReset,
+    &mapi::idle_reset::MapiIdleReset,
+    &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
     &capture::truncated::CaptureTruncated,

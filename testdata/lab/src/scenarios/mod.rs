@@ -3,9 +3,12 @@
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
+mod mapi;
 mod paths;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
 mod vanishing;
@@ -21,13 +24,16 @@ use crate::two_ends::Pair;
 pub fn all() -> Vec<Scenario> {
     [
         healthy::scenarios(),
+        mapi::scenarios(),
         reach::scenarios(),
         sources::scenarios(),
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
