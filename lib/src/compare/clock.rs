@@ -130,7 +130,8 @@ impl Clock {
         }
         let (from, to) = (side(one).1.time, side(two).0.time);
         let part = at.time.seconds_since(from) / to.seconds_since(from).max(1e-9);
-        Some(one.offset + ((two.offset - one.offset) as f64 * part.clamp(0.0, 1.0)) as i64)
+        let change = two.offset.saturating_sub(one.offset) as f64;
+        Some(one.offset.saturating_add((change * part.clamp(0.0, 1.0)) as i64))
     }
 
     /// Whether a packet at Exchange lies between two places at which the clocks differ as by a jump.
@@ -143,8 +144,9 @@ impl Clock {
     pub fn time_zone(&self) -> Option<f64> {
         const HALF_HOUR: i64 = 1_800_000_000_000;
         const NEAR: i64 = 90_000_000_000;
-        let halves = (self.offset + self.offset.signum() * HALF_HOUR / 2) / HALF_HOUR;
-        let rest = self.offset - halves * HALF_HOUR;
+        let halves = self.offset.saturating_add(self.offset.signum() * HALF_HOUR / 2) / HALF_HOUR;
+        let rest = self.offset % HALF_HOUR;
+        let rest = if rest.abs() > HALF_HOUR / 2 { rest - rest.signum() * HALF_HOUR } else { rest };
         (halves != 0 && halves.abs() <= 28 && rest.abs() <= NEAR).then_some(halves as f64 / 2.0)
     }
 }
@@ -245,7 +247,8 @@ fn overall(run: &[Stretch]) -> Option<(i64, i64)> {
     if let (Some(least), Some(most)) = (least, most)
         && least <= most
     {
-        return Some((least + (most - least) / 2, (most - least) / 2));
+        let half = most.saturating_sub(least) / 2;
+        return Some((least.saturating_add(half), half));
     }
     let low = run.iter().map(|stretch| stretch.offset.saturating_sub(stretch.doubt)).min()?;
     let high = run.iter().map(|stretch| stretch.offset.saturating_add(stretch.doubt)).max()?;
@@ -264,7 +267,7 @@ fn drift(run: &[Stretch], uncertainty: i64) -> Option<f64> {
     let at = |stretch: &Stretch| stretch.exchange.0.time.seconds_since(first.exchange.0.time);
     let number = run.len() as f64;
     let mean_at = run.iter().map(at).sum::<f64>() / number;
-    let offset = |stretch: &Stretch| (stretch.offset - first.offset) as f64 / 1e9;
+    let offset = |stretch: &Stretch| stretch.offset.saturating_sub(first.offset) as f64 / 1e9;
     let mean_offset = run.iter().map(offset).sum::<f64>() / number;
     let (mut covariance, mut variance) = (0.0, 0.0);
     for stretch in run {
