@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{LimitHits, Notifications};
+use crate::facts::{Handshakes, LimitHits, Notifications};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -26,6 +26,7 @@ pub(crate) struct Learnt {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) handshakes: Handshakes,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -39,6 +40,7 @@ impl Shard {
         };
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),
+            handshakes: Handshakes::new(config.memory / 32),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -66,14 +68,15 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, limits }
+        let Desk { notifications, handshakes, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, handshakes, limits }
     }
 }
 
 /// Takes the streams of the flows, has them dissected, and files the events.
 struct Desk {
     notifications: Notifications,
+    handshakes: Handshakes,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -85,6 +88,7 @@ impl Desk {
                 Event::Http(transaction) => {
                     self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
                 }
+                Event::Tls(handshake) => self.handshakes.apply(flow.id, [flow.orig, flow.resp], &handshake),
             }
         }
     }

@@ -8,6 +8,7 @@ mod reachability;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
@@ -16,6 +17,8 @@ pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service};
 pub use subscriptions::Subscription;
+pub(crate) use tls::Handshakes;
+pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
@@ -51,6 +54,8 @@ pub struct VantageFacts {
     pub notifications: Vec<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
     pub subscriptions: Vec<Subscription>,
+    /// TLS handshakes, in the order of their ends.
+    pub handshakes: Vec<HandshakeRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
     /// Bounds of the analysis and how often they were met.
@@ -77,16 +82,28 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) handshakes: Handshakes,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            handshakes,
+            mut limits,
+        } = gathered;
         let (mut notifications, full) = notifications.finish();
         let (limit, hits) = pings.limit();
         limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (handshakes, full) = handshakes.finish(&coverage);
+        limits.extend(full);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -98,6 +115,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            handshakes,
             limits,
         }
     }

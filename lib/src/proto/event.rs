@@ -1,5 +1,6 @@
 //! Protocol facts as the dissectors hand them on.
 
+use super::tls::TlsHandshake;
 use crate::flow::{Dir, Moment};
 
 /// One protocol fact.
@@ -8,6 +9,8 @@ use crate::flow::{Dir, Moment};
 pub enum Event {
     /// An HTTP request, its reply, or both (RFC 9110, 3.4).
     Http(Box<Transaction>),
+    /// A TLS handshake.
+    Tls(Box<TlsHandshake>),
 }
 
 /// An HTTP request with the final reply that answers it.

@@ -6,7 +6,9 @@ mod guid;
 mod http;
 mod session;
 pub mod subscription_id;
+pub mod tls;
 pub mod watermark;
+pub mod x509;
 mod xml;
 
 pub use event::{
@@ -16,6 +18,7 @@ pub use event::{
 pub use guid::Guid;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
+pub use tls::TlsHandshake;
 pub use watermark::Watermark;
 
 use std::ops::ControlFlow;
@@ -23,7 +26,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, tls::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {
