@@ -49,6 +49,13 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(nanos(length)))
     }
 
+    /// For a sentence: date and time of day with milliseconds, `2014-06-29 15:25:44.298 UTC`.
+    pub fn in_words(self) -> String {
+        let (year, month, day, hour, minute, second) = self.civil();
+        let millis = self.0.rem_euclid(NANOS) / 1_000_000;
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03} UTC")
+    }
+
     /// The calendar date and time of day in UTC: year, month, day, hour, minute, second.
     pub fn civil(self) -> (i64, u32, u32, u32, u32, u32) {
         let seconds = self.0.div_euclid(NANOS);

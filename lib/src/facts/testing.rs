@@ -66,6 +66,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         unreachable: None,
         duplicates: 0,
         clock_jump: None,
+        after_close: None,
     };
     match handshake {
         Handshake::Full => made.syn_ack = made.syn.clone(),

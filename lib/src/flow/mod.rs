@@ -152,6 +152,9 @@ pub struct Connection {
     pub unreachable: Option<Unreachable>,
     /// The capture's clock jumped forward while the sender's own clock did not: the first time.
     pub clock_jump: Option<ClockJump>,
+    /// New payload after both sides had closed: another connection between the same ends, whose SYN is not in the
+    /// capture.
+    pub after_close: Option<Moment>,
     /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
     pub duplicates: u32,
 }
@@ -204,6 +207,8 @@ pub struct Side {
     pub mac: Option<[u8; 6]>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
+    /// No acknowledgment of its last bytes was captured.
+    pub unanswered: bool,
     /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
     /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,

@@ -60,6 +60,8 @@ pub(super) struct Stream {
     /// Offset of the FIN.
     fin: Option<u64>,
     acked: Option<Acked>,
+    /// The highest number that the peer itself acknowledged.
+    answered: Option<u32>,
     /// Where the first bytes are missing that were not cut.
     first_gap: Option<u64>,
     recent: Option<Box<Recent>>,
@@ -86,6 +88,13 @@ impl Stream {
 
     /// The peer acknowledges everything before `ack`.
     pub(super) fn acknowledged(&mut self, ack: u32) {
+        self.answered =
+            Some(self.answered.map_or(ack, |known| if is_after(ack, known) { ack } else { known }));
+        self.sent_up_to(ack);
+    }
+
+    /// Everything before `ack` was sent: the peer acknowledges it, or the sender itself goes on from there.
+    pub(super) fn sent_up_to(&mut self, ack: u32) {
         let acked = self.acked.get_or_insert(Acked { first: ack, last: ack });
         if (1..=FARTHEST).contains(&u64::from(ack.wrapping_sub(acked.last))) {
             acked.last = ack;
@@ -184,6 +193,9 @@ impl Stream {
         let unseen = self.acked_beyond_top();
         let sent = self.fin.map_or(unseen, |fin| fin.saturating_sub(self.top));
         outlet.side.acked_unseen = unseen > 0 || self.has_acked_gap();
+        let top = self.origin.map(|origin| origin.wrapping_add(self.top as u32));
+        outlet.side.unanswered =
+            top.is_some_and(|top| self.answered.is_none_or(|acked| is_after(top, acked)));
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
@@ -370,4 +382,8 @@ impl Stream {
         }
         self.next = offset;
     }
+}
+/// Whether sequence number `one` lies after `two` (RFC 9293, 3.4).
+fn is_after(one: u32, two: u32) -> bool {
+    (one.wrapping_sub(two) as i32) > 0
 }

@@ -79,6 +79,7 @@ impl<S> Flow<S> {
                 unreachable: None,
                 duplicates: 0,
                 clock_jump: None,
+                after_close: None,
             },
             orig_is_low: packet.from_low != answers,
             halves: [(); 2].map(|()| Half { stream: stream(), ..Half::default() }),
@@ -256,6 +257,9 @@ impl<S> Flow<S> {
         if tcp.has(Tcp::ACK) {
             self.half(dir.flip()).stream.acknowledged(tcp.ack);
         }
+        if tcp.payload_len == 0 && tcp.flags & (Tcp::SYN | Tcp::FIN) == 0 {
+            self.half(dir).stream.sent_up_to(tcp.seq);
+        }
         if tcp.flags & (Tcp::SYN | Tcp::FIN) != 0 {
             return;
         }
@@ -285,13 +289,18 @@ impl<S> Flow<S> {
         }
         // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
         if segment.length > 0 && !tcp.has(Tcp::RST) {
+            let was_closed = self.halves.iter().all(|half| half.stream.is_finished());
             self.reader.ask(&self.as_ref(), receiver);
             let was_read = self.reader.is_reading();
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
-            match stream.segment(&segment, &mut outlet) {
+            let arrival = stream.segment(&segment, &mut outlet);
+            match arrival {
                 Arrival::New => {}
                 Arrival::Late => outlet.side.out_of_order += 1,
                 Arrival::Old => outlet.side.retransmitted += 1,
+            }
+            if arrival != Arrival::Old && was_closed {
+                self.connection.after_close.get_or_insert(packet.at);
             }
             if was_read && !self.reader.is_reading() {
                 self.forget_bytes(store);

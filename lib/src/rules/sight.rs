@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use super::context::is_attempt;
 use super::jumps::forward_jumps;
 use crate::facts::{ClockStep, Coverage, VantageFacts};
-use crate::flow::{FlowId, Moment};
+use crate::flow::{Connection, FlowId, Moment};
 use crate::time::Timestamp;
 
 /// Fewer packets than this missing from a silent stretch may be chance.
 const EXPECTED: f64 = 20.0;
+/// A connection that is first seen in its middle later than this is no left-over from before the capture (ns).
+const UNDER_WAY: i64 = 60_000_000_000;
 /// A silence that is hardly longer than so many others is how this capture is.
 const COMMON: usize = 3;
 
@@ -31,16 +33,17 @@ impl Sight {
     pub(super) fn new(facts: &VantageFacts) -> Self {
         let told: BTreeSet<FlowId> =
             facts.notifications.iter().filter(|row| row.counts()).map(|row| row.flow).collect();
-        let lossy = facts.connections.iter().filter(|connection| {
-            !is_attempt(connection)
-                && connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen)
-        });
+        let begin = facts.coverage.first.map(|first| first.time);
         let mut blind = Vec::new();
         let mut losses = Vec::new();
-        for connection in lossy {
-            losses.push((connection.resp.port, connection.first.time, connection.last.time));
-            if !told.contains(&connection.id) {
-                blind.push((connection.first.time, connection.orig.ip, connection.resp.port));
+        for connection in facts.connections.iter().filter(|connection| !is_attempt(connection)) {
+            let Connection { orig, resp, .. } = connection;
+            for (from, to) in losses_in(connection, begin) {
+                losses.push((resp.port, from, to));
+                if !told.contains(&connection.id) || from > connection.first.time {
+                    // Without the SYN it is not known who opened it.
+                    blind.extend([(from, orig.ip, resp.port), (from, resp.ip, orig.port)]);
+                }
             }
         }
         blind.sort_unstable();
@@ -95,6 +98,19 @@ fn steps(facts: &VantageFacts) -> Vec<ClockStep> {
     steps.extend(forward_jumps(facts));
     steps.sort_by_key(|step| step.before.frame);
     steps
+}
+
+/// The stretches of a connection in which the capture lost packets: bytes are missing; the beginning is, although
+/// the capture was under way; or another connection between the same ends came after its close.
+fn losses_in(
+    connection: &Connection,
+    begin: Option<Timestamp>,
+) -> impl Iterator<Item = (Timestamp, Timestamp)> + use<> {
+    let (first, last) = (connection.first.time, connection.last.time);
+    let holes = connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen);
+    let headless = connection.syn.is_none() && begin.is_some_and(|begin| first.since(begin) > UNDER_WAY);
+    let whole = holes.then_some((first, last)).or(headless.then_some((first, first)));
+    whole.into_iter().chain(connection.after_close.map(|at| (at.time, last)))
 }
 
 fn stalls(facts: &VantageFacts) -> Vec<(Timestamp, Timestamp)> {

@@ -59,9 +59,9 @@ fn state(view: &View<'_>, file: usize, steps: &[&ClockStep]) -> Option<Draft> {
     let mut detail = format!(
         "Frame {} was captured at {}, frame {} after it at {}.",
         largest.before.frame.number(),
-        largest.before.time,
+        largest.before.time.in_words(),
         largest.after.frame.number(),
-        largest.after.time,
+        largest.after.time.in_words(),
     );
     if seconds > 0.0 {
         detail += " An answer that TCP gives at once lies on the other side of that silence, and nothing was sent again.";

@@ -46,8 +46,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut detail = format!(
                 "Exchange should notify at least every {}; {lasted} passed without a notification, from {} to {}.",
                 spoken(life.interval_s),
-                longest.from.time,
-                longest.to.time,
+                longest.from.time.in_words(),
+                longest.to.time.in_words(),
             );
             if gaps > 1 {
                 detail += &format!(" There are {gaps} such gaps.");

@@ -210,7 +210,8 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
                 starts.range((end.after(TAKE_OVER.0), 0)..=(end.after(TAKE_OVER.1), usize::MAX))
             }),
         };
-        let Some(&(start, new)) = candidates.and_then(|mut starts| starts.next()) else {
+        let Some(&(start, new)) = candidates.and_then(|mut starts| starts.find(|start| start.1 != old))
+        else {
             continue;
         };
         let Some(first) = subscriptions[new].first(view.facts) else {

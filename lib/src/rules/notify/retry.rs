@@ -52,8 +52,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 .count(again)
                 .confidence(if visible { Confidence::Proven } else { Confidence::Likely })
                 .detail(format!(
-                    "The notification of {} was sent {again} more times; {why}.",
-                    first.first.time
+                    "The notification of {} was sent again {}; {why}.",
+                    first.first.time.in_words(),
+                    if again == 1 { "once".to_owned() } else { format!("{again} times") }
                 ))
                 .evidence(view, Some(first.flow), first.last, "first try");
                 for place in &tries.again {

@@ -56,7 +56,7 @@ fn state(view: &View<'_>, subscription: &Subscription, tries: &[&NotificationRow
              nothing came for this subscription for at least two intervals.",
             tries.len(),
             spoken(lasted),
-            last.first.time
+            last.first.time.in_words()
         ));
     for row in tries {
         let after = row.first.time.seconds_since(first.first.time);

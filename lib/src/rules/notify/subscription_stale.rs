@@ -51,8 +51,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     "Unity Connection subscribes again when {} have passed without a notification; here {lasted} passed, \
                  from {} to {}.{}",
                     spoken(limit),
-                    longest.from.time,
-                    longest.to.time,
+                    longest.from.time.in_words(),
+                    longest.to.time.in_words(),
                     longest.ending()
                 );
                 super::about(subscription, title)

@@ -79,8 +79,17 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection) -> bool {
-    let listener = connection.side(if connection.orig == row.source { Dir::Resp } else { Dir::Orig });
-    let reply_lost = listener.missing > 0 || listener.acked_unseen || listener.packets == 0;
-    let waited = view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE);
-    !reply_lost && (connection.close != Close::Open || waited)
+    let (sender, listener) = match connection.orig == row.source {
+        true => (connection.side(Dir::Orig), connection.side(Dir::Resp)),
+        false => (connection.side(Dir::Resp), connection.side(Dir::Orig)),
+    };
+    if listener.missing > 0 || listener.acked_unseen || listener.packets == 0 {
+        return false;
+    }
+    if connection.close != Close::Open {
+        return true;
+    }
+    // TCP sends again what is not acknowledged: where it did neither, the capture lost the end of the connection.
+    let went_on = !sender.unanswered || sender.retransmitted > 0;
+    went_on && view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE)
 }

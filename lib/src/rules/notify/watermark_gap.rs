@@ -48,9 +48,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 let draft = super::about_row(after, format!("A notification of {} is missing", super::name(after)))
                     .detail(format!(
                         "The notification at {} follows watermark {}, but the one before it, at {}, ended with {}.",
-                        after.last.time,
+                        after.last.time.in_words(),
                         after.previous_watermark.as_deref().unwrap_or_default(),
-                        before.last.time,
+                        before.last.time.in_words(),
                         before.watermark.as_deref().unwrap_or_default(),
                     ))
                     .evidence(view, Some(before.flow), before.last, "last notification before the hole")

@@ -100,11 +100,11 @@ fn tried(failures: &[Failure<'_>], others: &Others, clients: &BTreeSet<IpAddr>) 
     let by = listed(clients);
     match failures {
         [] => String::new(),
-        [one] => format!("An attempt by {by} at {} failed.", one.connection.first.time),
+        [one] => format!("An attempt by {by} at {} failed.", one.connection.first.time.in_words()),
         [first, .., last] => format!(
             "From {} to {}, {} of {} attempts by {by} failed.",
-            first.connection.first.time,
-            last.connection.first.time,
+            first.connection.first.time.in_words(),
+            last.connection.first.time.in_words(),
             failures.len(),
             failures.len() + others.within,
         ),
@@ -119,11 +119,11 @@ fn answers(failures: &[Failure<'_>]) -> String {
     }
     let kinds = kinds.iter().take(HELD);
     let mut sentences: String =
-        kinds.map(|(answer, number)| format!(" What was seen {}: {answer}.", times(*number))).collect();
+        kinds.map(|(answer, number)| format!(" The capture shows, {}, {answer}.", times(*number))).collect();
     let silent = failures.iter().filter(|failure| failure.answer == Answer::Nothing);
     let again = silent.map(|failure| failure.connection.syn_count.saturating_sub(1));
     if let Some(again) = again.max().filter(|again| *again > 0) {
-        sentences += &format!(" The SYN was repeated at most {}.", times(again as usize));
+        sentences += &format!(" TCP repeated the SYN up to {}.", times(again as usize));
     }
     sentences
 }
