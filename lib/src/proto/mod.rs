@@ -4,6 +4,9 @@ pub mod event;
 mod ews;
 mod guid;
 mod http;
+mod lines;
+pub mod ntlm;
+mod secret;
 mod session;
 pub mod subscription_id;
 pub mod tls;
@@ -16,6 +19,8 @@ pub use event::{
     Transaction,
 };
 pub use guid::Guid;
+pub use ntlm::Ntlm;
+pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
 pub use tls::TlsHandshake;
