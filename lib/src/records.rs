@@ -1,5 +1,9 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod tls;
+
+pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,6 +22,8 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// TLS handshakes.
+    Tls,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -26,14 +32,15 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 4] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 5] =
+        [Kind::Notifications, Kind::Subscriptions, Kind::Tls, Kind::Connections, Kind::Reachability];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Tls => "tls",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -63,6 +70,8 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// A TLS handshake.
+    Tls(Box<TlsRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -231,6 +240,9 @@ pub fn records<'a>(
             let all: Vec<Record> =
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
+        })),
+        Kind::Tls => Box::new(views.flat_map(|view| {
+            tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
         })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();

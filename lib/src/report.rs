@@ -80,6 +80,19 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// TLS handshakes.
+    pub tls: TlsSummary,
+}
+
+/// Counts of TLS handshakes.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct TlsSummary {
+    /// Handshakes that a client began.
+    pub handshakes: u64,
+    /// Of these, those in which the server's certificates were seen.
+    pub certificates_seen: u64,
 }
 
 /// Counts of push notifications.
@@ -207,6 +220,10 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .map(|(ip, notifications)| SourceSummary { ip, notifications })
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
+        },
+        tls: TlsSummary {
+            handshakes: facts.handshakes.len() as u64,
+            certificates_seen: facts.handshakes.iter().filter(|row| !row.chain().is_empty()).count() as u64,
         },
     }
 }

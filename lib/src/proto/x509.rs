@@ -122,6 +122,15 @@ impl Certificate {
         names.is_some_and(|(own, other)| same_name(&own.issuer, &other.subject))
     }
 
+    /// Whether the key that this one gives for its issuer's may be that of `issuer`: nothing is said, or it is the same.
+    pub fn names_key_of(&self, issuer: &Certificate) -> bool {
+        let keys = self.fields.as_ref().zip(issuer.fields.as_ref());
+        keys.is_some_and(|(own, other)| match (&own.authority_key, &other.subject_key) {
+            (Some(wanted), Some(known)) => wanted == known,
+            _ => true,
+        })
+    }
+
     /// Whether the key of `issuer` made this one's signature.
     pub fn signed_by(&self, issuer: &Certificate) -> Signature {
         let (Some(own), Some(other)) = (parse(&self.der), parse(&issuer.der)) else {
@@ -133,7 +142,12 @@ impl Certificate {
         }
         match own.verify_signature(Some(key)) {
             Ok(()) => Signature::Verified,
-            Err(X509Error::SignatureVerificationError) => Signature::Bad,
+            // Of RSASSA-PSS the library knows one length of the salt only.
+            Err(X509Error::SignatureVerificationError)
+                if own.signature_algorithm.algorithm != OID_PKCS1_RSASSAPSS =>
+            {
+                Signature::Bad
+            }
             Err(_) => Signature::NotCheckable,
         }
     }

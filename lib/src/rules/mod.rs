@@ -12,6 +12,7 @@ mod reach;
 mod sight;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod words;
 
 pub use context::{Context, View};
@@ -20,6 +21,8 @@ pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind,
 pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
 pub use sight::Sight;
+pub use tls::Verdict;
+pub(crate) use tls::verdict;
 
 use std::sync::OnceLock;
 
@@ -59,6 +62,14 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &reach::smtp_filtered::SmtpPortFiltered,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
+    &tls::chain_incomplete::TlsChainIncomplete,
+    &tls::cn_mismatch::TlsCnMismatch,
+    &tls::san_mismatch::TlsSanMismatch,
+    &tls::cert_expired::TlsCertExpired,
+    &tls::cert_weak::TlsCertWeak,
+    &tls::cert_bad_signature::TlsCertBadSignature,
+    &tls::handshake_failed::TlsHandshakeFailed,
+    &tls::network_error::TlsNetworkError,
     &capture::truncated::CaptureTruncated,
     &capture::damaged::CaptureDamaged,
     &capture::snaplen::CaptureSnaplen,

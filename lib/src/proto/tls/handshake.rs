@@ -75,7 +75,7 @@ impl HandshakeEnd {
 }
 
 /// Which end of a handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
     /// The client.
     Client,

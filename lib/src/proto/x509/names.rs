@@ -34,6 +34,12 @@ impl ServerName {
         })
     }
 
+    /// Whether it is an address that stands among the DNS names.
+    pub fn is_address_among_dns_names(&self, fields: &Fields) -> bool {
+        matches!(self, ServerName::Ip(_))
+            && fields.san.iter().flat_map(|names| &names.dns).any(|name| ServerName::new(name) == *self)
+    }
+
     /// Whether the common name of the certificate is this one.
     pub fn is_common_name(&self, fields: &Fields) -> bool {
         let Some(pattern) = &fields.subject_cn else {
