@@ -15,10 +15,11 @@ pub mod x509;
 mod xml;
 
 pub use event::{
-    Body, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply, Request, State,
-    Transaction,
+    Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply,
+    Request, ServiceFields, State, Subscribe, Transaction,
 };
 pub use guid::Guid;
+pub use http::Authorization;
 pub use ntlm::Ntlm;
 pub use secret::Secret;
 pub(crate) use session::Session;
