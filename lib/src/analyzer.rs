@@ -180,7 +180,8 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, handshakes, mut limits } = self.shard.finish();
+        let Learnt { connections, protocols, notifications, handshakes, calls, mut limits } =
+            self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
             limit: self.fragment_bytes as u64,
@@ -196,8 +197,17 @@ impl Point {
             file.notes.extend(notes);
         }
         let (coverage, pings) = (self.coverage, self.pings);
-        let gathered =
-            Gathered { files, coverage, pings, connections, protocols, notifications, handshakes, limits };
+        let gathered = Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            handshakes,
+            calls,
+            limits,
+        };
         VantageFacts::new(config, gathered)
     }
 }

@@ -1,7 +1,9 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod ews;
 mod tls;
 
+pub use ews::EwsRecord;
 pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
@@ -24,6 +26,8 @@ pub enum Kind {
     Subscriptions,
     /// TLS handshakes.
     Tls,
+    /// Calls of Exchange Web Services in clear.
+    Ews,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -32,8 +36,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Tls, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 6] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Tls,
+        Kind::Ews,
+        Kind::Connections,
+        Kind::Reachability,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Kind {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
             Kind::Tls => "tls",
+            Kind::Ews => "ews",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -72,6 +83,8 @@ pub enum Record {
     Subscription(Box<SubscriptionRecord>),
     /// A TLS handshake.
     Tls(Box<TlsRecord>),
+    /// A call of Exchange Web Services.
+    Ews(Box<EwsRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -243,6 +256,9 @@ pub fn records<'a>(
         })),
         Kind::Tls => Box::new(views.flat_map(|view| {
             tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
+        })),
+        Kind::Ews => Box::new(views.flat_map(|view| {
+            ews::all(&view).map(|record| Record::Ews(Box::new(record))).collect::<Vec<_>>()
         })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{Handshakes, LimitHits, Notifications};
+use crate::facts::{Calls, Handshakes, LimitHits, Notifications};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Learnt {
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
     pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -41,6 +42,7 @@ impl Shard {
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),
             handshakes: Handshakes::new(config.memory / 32),
+            calls: Calls::new(config.memory / 32),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -68,8 +70,8 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, handshakes, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, handshakes, limits }
+        let Desk { notifications, handshakes, calls, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, handshakes, calls, limits }
     }
 }
 
@@ -77,6 +79,7 @@ impl Shard {
 struct Desk {
     notifications: Notifications,
     handshakes: Handshakes,
+    calls: Calls,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -86,7 +89,9 @@ impl Desk {
         for event in self.events.drain(..) {
             match event {
                 Event::Http(transaction) => {
-                    self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
+                    let ends = [flow.orig, flow.resp];
+                    self.notifications.apply(flow.id, ends, &transaction);
+                    self.calls.apply(flow.id, ends, &transaction);
                 }
                 Event::Tls(handshake) => self.handshakes.apply(flow.id, [flow.orig, flow.resp], &handshake),
             }

@@ -2,6 +2,7 @@
 
 mod copies;
 mod coverage;
+mod ews;
 mod intern;
 mod notifications;
 mod reachability;
@@ -12,10 +13,12 @@ mod tls;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub(crate) use ews::Calls;
+pub use ews::{EwsReply, EwsRow, Interface};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
-pub use reachability::{Reach, Service};
+pub use reachability::{Reach, Service, SilentPings};
 pub use subscriptions::Subscription;
 pub(crate) use tls::Handshakes;
 pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
@@ -56,6 +59,8 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// TLS handshakes, in the order of their ends.
     pub handshakes: Vec<HandshakeRow>,
+    /// Calls of Exchange Web Services in clear, and WebDAV, in the order of completion.
+    pub ews: Vec<EwsRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
     /// Bounds of the analysis and how often they were met.
@@ -83,6 +88,7 @@ pub(crate) struct Gathered {
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
     pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -97,6 +103,7 @@ impl VantageFacts {
             protocols,
             notifications,
             handshakes,
+            calls,
             mut limits,
         } = gathered;
         let (mut notifications, full) = notifications.finish();
@@ -104,11 +111,15 @@ impl VantageFacts {
         limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         let (handshakes, full) = handshakes.finish(&coverage);
         limits.extend(full);
+        let (ews, full) = calls.finish();
+        limits.push(full);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
+        let mut subscriptions = subscriptions::group(&notifications);
+        ews::tell(&ews, &mut subscriptions);
         VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
-            subscriptions: subscriptions::group(&notifications),
+            subscriptions,
             reachability: reachability::reach(&connections, &config.ports, pings),
             files,
             coverage,
@@ -116,6 +127,7 @@ impl VantageFacts {
             protocols,
             notifications,
             handshakes,
+            ews,
             limits,
         }
     }

@@ -83,6 +83,19 @@ pub struct Reach {
     pub echo_requests: u64,
     /// ICMP echo replies.
     pub echo_replies: u64,
+    /// The longest row of echo requests without any reply.
+    pub silent_pings: Option<SilentPings>,
+}
+
+/// Echo requests between two hosts without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SilentPings {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Moment,
+    /// The last one.
+    pub last: Moment,
 }
 
 /// How an attempt to open a connection ended.
@@ -163,6 +176,7 @@ impl Reach {
             icmp: Vec::new(),
             echo_requests: 0,
             echo_replies: 0,
+            silent_pings: None,
         }
     }
 
@@ -192,6 +206,9 @@ struct Echoes {
     first: Moment,
     requests: u64,
     replies: u64,
+    /// The row that goes on, and the longest one.
+    silent: Option<SilentPings>,
+    longest: Option<SilentPings>,
 }
 
 impl Pings {
@@ -202,9 +219,24 @@ impl Pings {
             self.dropped += 1;
             return;
         }
-        let echoes = self.pairs.entry(pair).or_insert(Echoes { first: at, requests: 0, replies: 0 });
+        let echoes = self.pairs.entry(pair).or_insert(Echoes {
+            first: at,
+            requests: 0,
+            replies: 0,
+            silent: None,
+            longest: None,
+        });
         echoes.requests += u64::from(is_request);
         echoes.replies += u64::from(!is_request);
+        echoes.silent = match (is_request, echoes.silent) {
+            (false, _) => None,
+            (true, None) => Some(SilentPings { count: 1, first: at, last: at }),
+            (true, Some(row)) => Some(SilentPings { count: row.count + 1, last: at, ..row }),
+        };
+        let count = |row: Option<SilentPings>| row.map_or(0, |row| row.count);
+        if count(echoes.silent) > count(echoes.longest) {
+            echoes.longest = echoes.silent;
+        }
     }
 
     /// The bound on pairs of hosts, and how many packets were not counted because of it.
@@ -216,6 +248,7 @@ impl Pings {
         self.pairs.into_iter().map(|((client, server), echoes)| Reach {
             echo_requests: echoes.requests,
             echo_replies: echoes.replies,
+            silent_pings: echoes.longest,
             ..Reach::new(client, server, Service::Ping, echoes.first)
         })
     }

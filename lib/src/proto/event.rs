@@ -197,6 +197,8 @@ pub struct Subscribe {
 pub struct Answer {
     /// The operation; a fault names none.
     pub operation: Option<Box<str>>,
+    /// It has the code `NoError`.
+    pub no_error: bool,
     /// Response codes other than `NoError`, each once; inner ones included.
     pub codes: Vec<Box<str>>,
     /// How long the client shall wait, in milliseconds.

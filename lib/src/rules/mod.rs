@@ -5,6 +5,7 @@ mod meta;
 mod capture;
 mod context;
 mod draft;
+mod ews;
 mod finding;
 mod jumps;
 mod notify;
@@ -62,6 +63,12 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &reach::smtp_filtered::SmtpPortFiltered,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
+    &reach::exchange_unreachable::ExchangeUnreachable,
+    &ews::error::EwsError,
+    &ews::auth_rejected::EwsAuthRejected,
+    &ews::http_error::EwsHttpError,
+    &ews::mailbox_moved::EwsMailboxMoved,
+    &ews::locale_calendar::LocaleCalendarMismatch,
     &tls::chain_incomplete::TlsChainIncomplete,
     &tls::cn_mismatch::TlsCnMismatch,
     &tls::san_mismatch::TlsSanMismatch,

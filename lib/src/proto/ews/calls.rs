@@ -58,6 +58,7 @@ pub(super) fn answer(xml: &mut Xml<'_>, answer: &mut Answer) -> Step {
 impl Answer {
     fn add(&mut self, code: &str) {
         let is_known = self.codes.iter().any(|known| **known == *code);
+        self.no_error |= code == "NoError";
         if code != "NoError" && !is_known && self.codes.len() < CODES {
             self.codes.push(clip(code));
         }

@@ -138,7 +138,8 @@ impl Chain {
     /// The name of the certificate that is missing, and of the one that it would have signed.
     pub(super) fn missing(&self) -> Option<(&str, &str)> {
         let last = self.path.last()?.fields.as_ref()?;
-        matches!(self.end, End::Missing).then_some((last.issuer.as_str(), last.name()))
+        let issuer = if last.issuer.is_empty() { "an issuer without a name" } else { last.issuer.as_str() };
+        matches!(self.end, End::Missing).then_some((issuer, last.name()))
     }
 }
 

@@ -31,7 +31,11 @@ pub(super) enum Fit {
 pub(super) fn reference(view: &View<'_>, row: &HandshakeRow) -> Option<(ServerName, Origin)> {
     match &view.config.gateway_name {
         Some(name) if may_be_gateway(view, row) => Some((ServerName::new(name), Origin::Gateway)),
-        _ => row.sni.as_deref().map(|name| (ServerName::new(name), Origin::Sni)),
+        _ => {
+            let asked = row.sni.as_deref().map(ServerName::new);
+            // An address is no name that a client may ask for (RFC 6066, 3); some do, for want of a name.
+            asked.filter(|name| matches!(name, ServerName::Dns(_))).map(|name| (name, Origin::Sni))
+        }
     }
 }
 
