@@ -2,6 +2,7 @@
 
 mod findings;
 mod fold;
+mod handshakes;
 mod header;
 mod limits;
 pub(crate) mod markdown;
@@ -30,6 +31,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);
+    handshakes::table(&mut page, facts, config, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);
     limits::further(&mut page, report);

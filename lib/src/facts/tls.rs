@@ -64,7 +64,9 @@ impl HandshakeRow {
 
     /// The code of the alert by which the client refused the server's certificate (RFC 8446, 6.2).
     pub fn refused_certificate(&self) -> Option<u8> {
-        let shown = self.certificates.as_ref()?.0;
+        // In TLS 1.3 the certificates are shown, though not to us.
+        let hidden = self.server_hello.filter(|_| self.version.is_some_and(Version::is_1_3));
+        let shown = self.certificates.as_ref().map(|(at, _)| *at).or(hidden)?;
         let alert = self.fatal_alert().filter(|alert| alert.from == Peer::Client)?;
         let code = alert.content?.code;
         (alert.at.frame >= shown.frame && matches!(code, 42..=48 | 51)).then_some(code)

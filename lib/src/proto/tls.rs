@@ -343,3 +343,6 @@ impl Dissector for Tls {
         self.is_done
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,9 +44,11 @@ pub(super) fn all<'v>(view: &'v View<'_>) -> impl Iterator<Item = EwsRecord> + '
             url: url(row),
             operation: row.operation.as_deref().map(str::to_owned),
             status: row.status(),
-            response_code: row.codes().first().map(|code| code.to_string()).or_else(|| {
-                reply.filter(|reply| reply.no_error).map(|_| "NoError".to_owned())
-            }),
+            response_code: row
+                .codes()
+                .first()
+                .map(|code| code.to_string())
+                .or_else(|| reply.filter(|reply| reply.no_error).map(|_| "NoError".to_owned())),
             server_header: reply.and_then(|reply| reply.server.as_deref()).map(str::to_owned),
             frontend: reply.and_then(|reply| reply.frontend.as_deref()).map(str::to_owned),
             latency_us: row.latency_us(),

@@ -15,6 +15,7 @@ pub mod damage;
 pub mod ews;
 pub mod label;
 pub mod link;
+pub mod recorded;
 pub mod rng;
 pub mod scenario;
 pub mod scenarios;

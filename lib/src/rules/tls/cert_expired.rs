@@ -56,7 +56,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 .value("not_before", worst.not_before.to_string().as_str())
                 .value("not_after", worst.not_after.to_string().as_str())
                 .value("judged_at", now.to_string().as_str());
-            if view.config.now.is_none() && view.sight.steps().iter().any(|_| true) {
+            if view.config.now.is_none() && !view.sight.steps().is_empty() {
                 draft = draft.caveat("The clock of the capture jumped; its times may be wrong.");
             }
             out.push(show_certificates(draft, view, &rows));
@@ -80,10 +80,15 @@ fn sentence(certificate: &Certificate, now: Timestamp) -> String {
     if now > fields.not_after {
         let ago = spoken(now.seconds_since(fields.not_after));
         return format!(
-            "{name} was valid until {}, {ago} before the handshake is judged ({now}).",
-            fields.not_after
+            "{name} was valid until {}, and is judged {ago} later, at {}.",
+            fields.not_after.in_words(),
+            now.in_words()
         );
     }
     let ahead = spoken(fields.not_before.seconds_since(now));
-    format!("{name} is valid from {} on, {ahead} after the handshake is judged ({now}).", fields.not_before)
+    format!(
+        "{name} is valid from {} on, and is judged {ahead} before, at {}.",
+        fields.not_before.in_words(),
+        now.in_words()
+    )
 }

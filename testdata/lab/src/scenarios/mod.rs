@@ -1,5 +1,6 @@
 //! The stories behind the captures: for every rule one that it must tell and one that it must not.
 
+mod calls;
 mod capture;
 mod continuity;
 mod healthy;
@@ -7,6 +8,7 @@ mod reach;
 mod replies;
 mod sources;
 mod storage;
+mod tls;
 mod vanishing;
 
 use crate::cuc::{Lab, at};
@@ -24,6 +26,8 @@ pub fn all() -> Vec<Scenario> {
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        calls::scenarios(),
+        tls::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
     ]
