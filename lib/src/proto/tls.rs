@@ -108,6 +108,8 @@ impl Tls {
                 }
             }
             Content::Handshake => side.messages.record(),
+            // After its Finished, a side that sends an alert closes the connection (close_notify).
+            Content::Alert if side.is_encrypted && side.has_finished => {}
             Content::Alert if side.is_encrypted => self.alert(dir, None, at),
             Content::ChangeCipherSpec if !is_1_3 => self.change_cipher_spec(dir),
             Content::ApplicationData => self.application_data(dir, length, at, out),

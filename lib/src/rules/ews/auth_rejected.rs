@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{about, calls};
 use crate::facts::EwsRow;
+use crate::proto::Authorization;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Findings};
 
@@ -99,9 +100,14 @@ fn is_rejected(row: &EwsRow, later: &[&EwsRow]) -> bool {
         later.iter().take_while(|next| next.first.time.seconds_since(row.last.time) <= AT_ONCE).take(64);
     let mut others = soon.filter(|next| {
         next.status().is_some_and(|status| status != 401)
-            && next.authorization.as_ref().is_some_and(|next| !next.scheme.eq_ignore_ascii_case(&said.scheme))
+            && next.authorization.as_ref().is_some_and(|next| !is_alike(next, said))
     });
     others.next().is_none()
+}
+
+/// Whether two log-ins have the same mechanism: under Negotiate, NTLM names the account and Kerberos does not.
+fn is_alike(one: &Authorization, two: &Authorization) -> bool {
+    one.scheme.eq_ignore_ascii_case(&two.scheme) && one.user.is_some() == two.user.is_some()
 }
 
 /// Log-ins that were begun at least three times in a row, of which none was accepted.

@@ -66,7 +66,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 
 /// The certificates of a chain that the server sent and that are not valid at `now`, the server's own first.
 pub(super) fn out_of_date(chain: &Chain, now: Timestamp) -> impl Iterator<Item = &Certificate> {
-    chain.from_server().map(|(certificate, _)| certificate).filter(move |certificate| {
+    chain.sent_by_server().map(|(certificate, _)| certificate).filter(move |certificate| {
         let fields = certificate.fields.as_ref();
         fields.is_some_and(|fields| now < fields.not_before || now > fields.not_after)
     })

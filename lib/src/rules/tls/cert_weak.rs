@@ -35,7 +35,7 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         for shown in chains(view) {
-            let certificates = shown.chain.from_server();
+            let certificates = shown.chain.sent_by_server();
             let said: Vec<String> =
                 certificates.filter_map(|(one, is_root)| weakness(one, is_root)).collect();
             if said.is_empty() {

@@ -96,12 +96,15 @@ impl Chain {
             if anchors.iter().any(|anchor| anchor.sha256 == last.sha256) {
                 break End::Trusted;
             }
-            match issuer(last, anchors.iter().filter(|anchor| !used.contains(&anchor.sha256))) {
+            let trusted = issuer(last, anchors.iter().filter(|anchor| !used.contains(&anchor.sha256)));
+            match trusted {
                 Some((anchor, Signature::Verified | Signature::NotCheckable)) => {
                     path.push(anchor);
                     let sent = path.len() - 1;
                     return Chain { path, end: End::Trusted, sent };
                 }
+                // The CA was issued anew under its name, and the old one is trusted.
+                Some((anchor, Signature::Bad)) if is_own_root(last) => break End::Forged(anchor),
                 Some((_, Signature::Bad)) | None => {}
             }
             if is_own_root(last) {
@@ -131,7 +134,7 @@ impl Chain {
     }
 
     /// The certificates that the server sent, with whether each one is a root.
-    pub(super) fn from_server(&self) -> impl Iterator<Item = (&Certificate, bool)> {
+    pub(super) fn sent_by_server(&self) -> impl Iterator<Item = (&Certificate, bool)> {
         self.path.iter().take(self.sent).map(|certificate| (&**certificate, is_own_root(certificate)))
     }
 

@@ -47,10 +47,13 @@ rule! {
     check = check;
 }
 
+/// A handshake and the alert that ended it.
+type Refusal<'v> = (&'v HandshakeRow, &'v Alert);
+
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let successes = successes(view);
-        let mut alerts: BTreeMap<(IpAddr, Peer, Option<u8>), Vec<(&HandshakeRow, &Alert)>> = BTreeMap::new();
+        let mut alerts: BTreeMap<(IpAddr, Peer, Option<u8>), Vec<Refusal<'_>>> = BTreeMap::new();
         for row in view.facts.handshakes.iter().filter(|row| !is_mere_try(&successes, row)) {
             if let Some(alert) = row.fatal_alert() {
                 let code = alert.content.map(|content| content.code);
@@ -88,9 +91,10 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn detail(seen: &[(&HandshakeRow, &Alert)], alert: &Alert) -> String {
+fn detail(seen: &[Refusal<'_>], alert: &Alert) -> String {
     let meaning = match (alert.from, alert.content.map(|content| content.code)) {
-        (_, None) => {
+        (Peer::Server, None) => "The server broke off with an encrypted alert.",
+        (Peer::Client, None) => {
             "The client broke off with an encrypted alert, most likely because it does not accept the certificate."
         }
         (Peer::Client, Some(48)) => "Certificate Missing From Chain: the client does not know the CA.",

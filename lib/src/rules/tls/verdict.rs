@@ -71,7 +71,10 @@ fn cause(view: &View<'_>, row: &crate::facts::HandshakeRow, chain: &Chain) -> Op
     {
         return Some(Verdict::BadCertificates);
     }
-    if chain_incomplete::is_broken(view, row, chain).is_some() {
+    let is_foreign = matches!(chain.end, End::SelfSigned)
+        && !view.config.trust.is_empty()
+        && names::may_be_gateway(view, row);
+    if is_foreign || chain_incomplete::is_broken(view, row, chain).is_some() {
         return Some(Verdict::MissingFromChain);
     }
     let (name, _) = names::reference(view, row)?;
