@@ -1,9 +1,11 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
 mod ews;
+mod smtp;
 mod tls;
 
 pub use ews::EwsRecord;
+pub use smtp::SmtpRecord;
 pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
@@ -24,6 +26,8 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// SMTP replies.
+    Smtp,
     /// TLS handshakes.
     Tls,
     /// Calls of Exchange Web Services in clear.
@@ -36,9 +40,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
         Kind::Notifications,
         Kind::Subscriptions,
+        Kind::Smtp,
         Kind::Tls,
         Kind::Ews,
         Kind::Connections,
@@ -50,6 +55,7 @@ impl Kind {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Smtp => "smtp",
             Kind::Tls => "tls",
             Kind::Ews => "ews",
             Kind::Connections => "connections",
@@ -81,6 +87,8 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An SMTP reply.
+    Smtp(Box<SmtpRecord>),
     /// A TLS handshake.
     Tls(Box<TlsRecord>),
     /// A call of Exchange Web Services.
@@ -253,6 +261,10 @@ pub fn records<'a>(
             let all: Vec<Record> =
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
+        })),
+        Kind::Smtp => Box::new(views.flat_map(|view| {
+            let rows = view.facts.smtp.iter();
+            rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
         Kind::Tls => Box::new(views.flat_map(|view| {
             tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
 use crate::facts::{Facts, VantageFacts};
+use crate::flow::FlowId;
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -80,8 +81,23 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// SMTP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub smtp: SmtpSummary,
     /// TLS handshakes.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub tls: TlsSummary,
+}
+
+/// Counts of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SmtpSummary {
+    /// Connections in which SMTP was spoken.
+    pub sessions: u64,
+    /// Replies that refuse something, for now (4xx) or for good (5xx).
+    pub rejected: u64,
 }
 
 /// Counts of TLS handshakes.
@@ -221,10 +237,19 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
+        smtp: smtp(facts),
         tls: TlsSummary {
             handshakes: facts.handshakes.len() as u64,
             certificates_seen: facts.handshakes.iter().filter(|row| !row.chain().is_empty()).count() as u64,
         },
+    }
+}
+
+fn smtp(facts: &VantageFacts) -> SmtpSummary {
+    let flows: BTreeSet<FlowId> = facts.smtp.iter().map(|row| row.flow).collect();
+    SmtpSummary {
+        sessions: flows.len() as u64,
+        rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
     }
 }
 

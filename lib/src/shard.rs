@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{Calls, Handshakes, LimitHits, Notifications};
+use crate::facts::{Calls, Handshakes, LimitHits, Notifications, SmtpReplies};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -26,6 +26,7 @@ pub(crate) struct Learnt {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) handshakes: Handshakes,
     pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
@@ -41,6 +42,7 @@ impl Shard {
         };
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),
+            smtp: SmtpReplies::new(config.memory / 16),
             handshakes: Handshakes::new(config.memory / 32),
             calls: Calls::new(config.memory / 32),
             protocols: BTreeMap::new(),
@@ -70,14 +72,15 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, handshakes, calls, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, handshakes, calls, limits }
+        let Desk { notifications, smtp, handshakes, calls, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, smtp, handshakes, calls, limits }
     }
 }
 
 /// Takes the streams of the flows, has them dissected, and files the events.
 struct Desk {
     notifications: Notifications,
+    smtp: SmtpReplies,
     handshakes: Handshakes,
     calls: Calls,
     protocols: BTreeMap<FlowId, &'static str>,
@@ -93,6 +96,7 @@ impl Desk {
                     self.notifications.apply(flow.id, ends, &transaction);
                     self.calls.apply(flow.id, ends, &transaction);
                 }
+                Event::Smtp(reply) => self.smtp.apply(flow.id, [flow.orig, flow.resp], *reply),
                 Event::Tls(handshake) => self.handshakes.apply(flow.id, [flow.orig, flow.resp], &handshake),
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod markdown;
 mod page;
 #[cfg(test)]
 pub(crate) mod samples;
+mod smtp;
 mod style;
 mod subscriptions;
 mod timeline;
@@ -31,6 +32,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);
+    smtp::table(&mut page, facts);
     handshakes::table(&mut page, facts, config, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);

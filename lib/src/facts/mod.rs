@@ -6,6 +6,7 @@ mod ews;
 mod intern;
 mod notifications;
 mod reachability;
+mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -19,6 +20,8 @@ pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service, SilentPings};
+pub(crate) use smtp::SmtpReplies;
+pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
 pub(crate) use tls::Handshakes;
 pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
@@ -63,6 +66,8 @@ pub struct VantageFacts {
     pub ews: Vec<EwsRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// SMTP replies, in the order of completion.
+    pub smtp: Vec<SmtpRow>,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -87,6 +92,7 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) handshakes: Handshakes,
     pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
@@ -102,13 +108,15 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            smtp,
             handshakes,
             calls,
             mut limits,
         } = gathered;
         let (mut notifications, full) = notifications.finish();
         let (limit, hits) = pings.limit();
-        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (smtp, smtp_full) = smtp.finish(&connections);
+        limits.extend([full, smtp_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
         let (handshakes, full) = handshakes.finish(&coverage);
         limits.extend(full);
         let (ews, full) = calls.finish();
@@ -126,6 +134,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            smtp,
             handshakes,
             ews,
             limits,

@@ -1,6 +1,7 @@
 //! Protocol facts as the dissectors hand them on.
 
 use super::http::Authorization;
+use super::smtp::SmtpReply;
 use super::tls::TlsHandshake;
 use crate::flow::{Dir, Moment};
 
@@ -10,6 +11,8 @@ use crate::flow::{Dir, Moment};
 pub enum Event {
     /// An HTTP request, its reply, or both (RFC 9110, 3.4).
     Http(Box<Transaction>),
+    /// An SMTP reply and the command that it answers.
+    Smtp(Box<SmtpReply>),
     /// A TLS handshake.
     Tls(Box<TlsHandshake>),
 }

@@ -83,6 +83,11 @@ impl Lines {
         self.skip
     }
 
+    /// Whether the next byte begins a line.
+    pub(crate) fn is_between(&self) -> bool {
+        self.length == 0 && self.skip == 0
+    }
+
     /// `length` bytes were never captured. Returns whether lines may have been among them: then the line that was
     /// arriving is lost, and the next one is marked.
     pub(crate) fn gap(&mut self, length: u64) -> bool {

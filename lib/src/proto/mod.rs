@@ -6,8 +6,10 @@ mod guid;
 mod http;
 mod lines;
 pub mod ntlm;
+pub(crate) mod sasl;
 mod secret;
 mod session;
+pub mod smtp;
 pub mod subscription_id;
 pub mod tls;
 pub mod watermark;
@@ -21,6 +23,7 @@ pub use event::{
 pub use guid::Guid;
 pub use http::Authorization;
 pub use ntlm::Ntlm;
+pub use sasl::{Credentials, Mechanism};
 pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
@@ -32,7 +35,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, tls::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, smtp::PROTOCOL, tls::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

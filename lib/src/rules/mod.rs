@@ -11,6 +11,7 @@ mod jumps;
 mod notify;
 mod reach;
 mod sight;
+mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
@@ -59,6 +60,10 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &reach::notify_filtered::NotifyPortFiltered,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
+    &smtp::SmtpConnectionLimit,
+    &smtp::SmtpRateLimit,
+    &smtp::SmtpBackpressure,
+    &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
     &reach::mapi_closed::MapiPortClosed,

@@ -117,7 +117,7 @@ impl Wire {
         self.session.end(close, at, &mut self.out);
         let take = |event| match event {
             Event::Http(transaction) => *transaction,
-            _ => panic!("no HTTP"),
+            other => panic!("{other:?}"),
         };
         self.out.into_iter().map(take).collect()
     }

@@ -6,6 +6,7 @@ mod continuity;
 mod healthy;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
 mod tls;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
         calls::scenarios(),
         tls::scenarios(),
         capture::scenarios(),
