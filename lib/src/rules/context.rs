@@ -1,8 +1,10 @@
 //! What a rule may look at.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use super::notify::{self, Life};
+use super::tls::Chains;
 use super::{Evidence, Meta, Sight};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
@@ -31,6 +33,8 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    chains: OnceLock<Chains>,
+    one_way: OnceLock<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -38,7 +42,15 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let mut view = View { facts, config, first_capture, sight: Sight::new(facts), lives: Vec::new() };
+            let mut view = View {
+                facts,
+                config,
+                first_capture,
+                sight: Sight::new(facts),
+                lives: Vec::new(),
+                chains: OnceLock::new(),
+                one_way: OnceLock::new(),
+            };
             view.lives = notify::lives(&view);
             views.push(view);
             first_capture += facts.files.len();
@@ -66,6 +78,11 @@ impl<'a> View<'a> {
                 .map(|stream| self.facts.connections[stream].key().community_id().to_string()),
             note,
         }
+    }
+
+    /// The chains of certificates of the handshakes, built when they are first asked for.
+    pub(crate) fn chains(&self) -> &Chains {
+        self.chains.get_or_init(|| Chains::new(self.facts, self.config))
     }
 
     /// The row of a connection.
@@ -109,7 +126,7 @@ impl<'a> View<'a> {
             let connections = self.facts.connections.iter();
             connections.filter(|connection| directions(connection) == Some(how)).count()
         };
-        seen(Directions::One) > seen(Directions::Both)
+        *self.one_way.get_or_init(|| seen(Directions::One) > seen(Directions::Both))
     }
 }
 
