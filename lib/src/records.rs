@@ -1,7 +1,9 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod imap;
 mod smtp;
 
+pub use imap::ImapRecord;
 pub use smtp::SmtpRecord;
 
 use std::net::IpAddr;
@@ -22,6 +24,8 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// IMAP commands, greetings and BYEs.
+    Imap,
     /// SMTP replies.
     Smtp,
     /// TCP connections.
@@ -32,14 +36,21 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Smtp, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 6] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Imap,
+        Kind::Smtp,
+        Kind::Connections,
+        Kind::Reachability,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Imap => "imap",
             Kind::Smtp => "smtp",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
@@ -70,6 +81,8 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An IMAP command, greeting or BYE.
+    Imap(Box<ImapRecord>),
     /// An SMTP reply.
     Smtp(Box<SmtpRecord>),
     /// A TCP connection.
@@ -240,6 +253,10 @@ pub fn records<'a>(
             let all: Vec<Record> =
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
+        })),
+        Kind::Imap => Box::new(views.flat_map(|view| {
+            let rows = view.facts.imap.rows.iter();
+            rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
         })),
         Kind::Smtp => Box::new(views.flat_map(|view| {
             let rows = view.facts.smtp.iter();

@@ -2,6 +2,7 @@
 
 mod copies;
 mod coverage;
+mod imap;
 mod intern;
 mod notifications;
 mod reachability;
@@ -12,6 +13,11 @@ pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub use imap::{
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
+    TurnedAway,
+};
+pub(crate) use imap::{Imap, TLS_PORT};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -56,6 +62,8 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// IMAP sessions, log-ins and commands.
+    pub imap: ImapFacts,
     /// SMTP replies, in the order of completion.
     pub smtp: Vec<SmtpRow>,
     /// Bounds of the analysis and how often they were met.
@@ -82,6 +90,7 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
     pub(crate) limits: Vec<LimitHits>,
 }
@@ -89,12 +98,23 @@ pub(crate) struct Gathered {
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, smtp, mut limits } =
-            gathered;
+        let Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            mut limits,
+        } = gathered;
         let (mut notifications, full) = notifications.finish();
+        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
         let (smtp, smtp_full) = smtp.finish(&connections);
-        limits.extend([full, smtp_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        limits.extend([full, imap_full, smtp_full, pairs]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -106,6 +126,7 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            imap,
             smtp,
             limits,
         }

@@ -4,9 +4,10 @@ pub mod event;
 mod ews;
 mod guid;
 mod http;
+pub mod imap;
 mod lines;
 pub mod ntlm;
-pub(crate) mod sasl;
+pub mod sasl;
 mod secret;
 mod session;
 pub mod smtp;
@@ -31,7 +32,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, smtp::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

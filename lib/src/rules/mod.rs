@@ -6,6 +6,7 @@ mod capture;
 mod context;
 mod draft;
 mod finding;
+mod imap;
 mod jumps;
 mod notify;
 mod reach;
@@ -54,6 +55,17 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyRetry,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
+    &imap::ImapAuthThrottled,
+    &imap::ImapAuthRejected,
+    &imap::ImapAccountLockout,
+    &imap::ImapConnectionLimit,
+    &imap::ImapLoginDisabled,
+    &imap::ImapMailboxUnavailable,
+    &imap::ImapServerBye,
+    &imap::ImapIdleTimeout,
+    &imap::ImapCommandTooLong,
+    &imap::ImapTlsUnavailable,
+    &imap::ImapPlaintextCredentials,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
     &smtp::SmtpConnectionLimit,

@@ -3,6 +3,7 @@
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
 mod reach;
 mod replies;
 mod smtp;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
         smtp::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
