@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use sibtrace::config::{Config, Network, Ports};
+use sibtrace::config::{Config, ImapLimits, Network, Ports};
 use sibtrace::records::Kind;
 use sibtrace::time::Timestamp;
 
@@ -181,6 +181,9 @@ pub(crate) struct Site {
     /// Reply latency that is worth a finding
     #[arg(long, value_name = "DUR", default_value_t = Length(Config::default().slow_reply))]
     pub(crate) slow_reply: Length,
+    /// Configured limits of the IMAP server; auto: the defaults of the Exchange version that shows itself
+    #[arg(long, value_name = "user=N,ip=N,total=N,command=N", default_value = "auto")]
+    pub(crate) imap_limit: Auto<ImapLimits>,
     /// Name configured as the Presence Gateway, to hold certificates against; auto: the name that the client asks for
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) gateway_name: Auto<String>,

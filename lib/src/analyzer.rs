@@ -180,7 +180,7 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, smtp, handshakes, calls, mut limits } =
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
             self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
@@ -204,7 +204,9 @@ impl Point {
             connections,
             protocols,
             notifications,
+            imap,
             smtp,
+            rpcs,
             handshakes,
             calls,
             limits,

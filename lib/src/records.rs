@@ -1,11 +1,16 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
 mod ews;
+mod imap;
 mod smtp;
 mod tls;
 
-pub use ews::EwsRecord;
+pub use imap::ImapRecord;
 pub use smtp::SmtpRecord;
+mod mapi;
+
+pub use ews::EwsRecord;
+pub use mapi::MapiRecord;
 pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
@@ -26,8 +31,12 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// IMAP commands, greetings and BYEs.
+    Imap,
     /// SMTP replies.
     Smtp,
+    /// What MAPI clients said.
+    Mapi,
     /// TLS handshakes.
     Tls,
     /// Calls of Exchange Web Services in clear.
@@ -40,10 +49,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Notifications,
         Kind::Subscriptions,
+        Kind::Imap,
         Kind::Smtp,
+        Kind::Mapi,
         Kind::Tls,
         Kind::Ews,
         Kind::Connections,
@@ -55,7 +66,9 @@ impl Kind {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Imap => "imap",
             Kind::Smtp => "smtp",
+            Kind::Mapi => "mapi",
             Kind::Tls => "tls",
             Kind::Ews => "ews",
             Kind::Connections => "connections",
@@ -87,8 +100,12 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An IMAP command, greeting or BYE.
+    Imap(Box<ImapRecord>),
     /// An SMTP reply.
     Smtp(Box<SmtpRecord>),
+    /// A bind or call of a MAPI client.
+    Mapi(Box<MapiRecord>),
     /// A TLS handshake.
     Tls(Box<TlsRecord>),
     /// A call of Exchange Web Services.
@@ -262,10 +279,15 @@ pub fn records<'a>(
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
         })),
+        Kind::Imap => Box::new(views.flat_map(|view| {
+            let rows = view.facts.imap.rows.iter();
+            rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
+        })),
         Kind::Smtp => Box::new(views.flat_map(|view| {
             let rows = view.facts.smtp.iter();
             rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
+        Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
         Kind::Tls => Box::new(views.flat_map(|view| {
             tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
         })),

@@ -1,5 +1,7 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
+mod accounts;
+mod associations;
 mod findings;
 mod fold;
 mod handshakes;
@@ -32,7 +34,9 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);
+    accounts::table(&mut page, facts, config, style);
     smtp::table(&mut page, facts);
+    associations::table(&mut page, report, facts, style);
     handshakes::table(&mut page, facts, config, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);

@@ -3,7 +3,9 @@
 mod copies;
 mod coverage;
 mod ews;
+mod imap;
 mod intern;
+pub mod mapi;
 mod notifications;
 mod reachability;
 mod smtp;
@@ -16,6 +18,13 @@ mod vantage;
 pub use coverage::{ClockStep, Coverage, Host, Silence};
 pub(crate) use ews::Calls;
 pub use ews::{EwsReply, EwsRow, Interface};
+pub use imap::{
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
+    TurnedAway,
+};
+pub(crate) use imap::{Imap, TLS_PORT};
+pub use mapi::Mapi;
+pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -66,8 +75,12 @@ pub struct VantageFacts {
     pub ews: Vec<EwsRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// IMAP sessions, log-ins and commands.
+    pub imap: ImapFacts,
     /// SMTP replies, in the order of completion.
     pub smtp: Vec<SmtpRow>,
+    /// What MAPI clients did.
+    pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -92,7 +105,9 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
+    pub(crate) rpcs: Rpcs,
     pub(crate) handshakes: Handshakes,
     pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
@@ -108,20 +123,26 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            imap,
             smtp,
+            rpcs,
             handshakes,
             calls,
             mut limits,
         } = gathered;
         let (mut notifications, full) = notifications.finish();
+        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
         let (smtp, smtp_full) = smtp.finish(&connections);
-        limits.extend([full, smtp_full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        limits.extend([full, imap_full, smtp_full, pairs]);
         let (handshakes, full) = handshakes.finish(&coverage);
         limits.extend(full);
         let (ews, full) = calls.finish();
         limits.push(full);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        let (mapi, full) = Mapi::new(rpcs, &connections);
+        limits.push(full);
         copies::mark(&mut notifications, &connections);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
@@ -134,7 +155,9 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            imap,
             smtp,
+            mapi,
             handshakes,
             ews,
             limits,

@@ -1,6 +1,8 @@
 //! Protocol facts as the dissectors hand them on.
 
+use super::Rpc;
 use super::http::Authorization;
+use super::imap;
 use super::smtp::SmtpReply;
 use super::tls::TlsHandshake;
 use crate::flow::{Dir, Moment};
@@ -11,8 +13,12 @@ use crate::flow::{Dir, Moment};
 pub enum Event {
     /// An HTTP request, its reply, or both (RFC 9110, 3.4).
     Http(Box<Transaction>),
+    /// A fact of an IMAP connection, and the direction of its client.
+    Imap(Dir, Box<imap::Fact>),
     /// An SMTP reply and the command that it answers.
     Smtp(Box<SmtpReply>),
+    /// A fact of a DCE/RPC connection (C706).
+    Rpc(Box<Rpc>),
     /// A TLS handshake.
     Tls(Box<TlsHandshake>),
 }
@@ -102,6 +108,34 @@ pub struct Request {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiRequest>>,
+}
+
+/// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiRequest {
+    /// `X-RequestType`.
+    pub request_type: Box<str>,
+    /// `X-RequestId`.
+    pub request_id: Option<Box<str>>,
+    /// Digest of the MapiContext cookie.
+    pub context: Option<u64>,
+}
+
+/// A reply of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.3).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiReply {
+    /// `X-ResponseCode`.
+    pub code: Option<u32>,
+    /// Digest of the MapiContext cookie that it sets.
+    pub context: Option<u64>,
+    /// `X-FEServer`: the Client Access server that took the request.
+    pub frontend: Option<Box<str>>,
+    /// The mailbox server that answered it.
+    pub backend: Option<Box<str>>,
 }
 
 /// The final reply to an HTTP request.
@@ -128,6 +162,8 @@ pub struct Reply {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiReply>>,
 }
 
 /// Fields of a reply by which Exchange and IIS explain themselves.

@@ -8,6 +8,7 @@ mod body;
 mod exchange;
 mod head;
 mod lane;
+mod mapi;
 mod message;
 mod proxy;
 mod roles;

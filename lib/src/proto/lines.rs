@@ -88,6 +88,13 @@ impl Lines {
         self.length == 0 && self.skip == 0
     }
 
+    /// The line that is arriving: what is kept of its beginning, as if it ended here.
+    pub(crate) fn arriving(&self, at: Moment) -> Option<Line<'_>> {
+        let bytes = self.kept.get(..self.limit).unwrap_or(&self.kept);
+        let line = Line { bytes, length: self.length, first: self.first, last: at, is_whole: self.is_whole };
+        (self.length > 0).then_some(line)
+    }
+
     /// `length` bytes were never captured. Returns whether lines may have been among them: then the line that was
     /// arriving is lost, and the next one is marked.
     pub(crate) fn gap(&mut self, length: u64) -> bool {

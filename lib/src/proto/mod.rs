@@ -1,12 +1,14 @@
 //! Dissectors: the bytes of one connection in, events out. They say what was on the wire and never judge.
 
+pub mod dcerpc;
 pub mod event;
 mod ews;
 mod guid;
 mod http;
+pub mod imap;
 mod lines;
 pub mod ntlm;
-pub(crate) mod sasl;
+pub mod sasl;
 mod secret;
 mod session;
 pub mod smtp;
@@ -16,9 +18,10 @@ pub mod watermark;
 pub mod x509;
 mod xml;
 
+pub use dcerpc::{Interface, Rpc};
 pub use event::{
-    Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply,
-    Request, ServiceFields, State, Subscribe, Transaction,
+    Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
+    NotificationResult, Reply, Request, ServiceFields, State, Subscribe, Transaction,
 };
 pub use guid::Guid;
 pub use http::Authorization;
@@ -35,7 +38,14 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, smtp::PROTOCOL, tls::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[
+    dcerpc::http::PROTOCOL,
+    http::PROTOCOL,
+    imap::PROTOCOL,
+    smtp::PROTOCOL,
+    tls::PROTOCOL,
+    dcerpc::PROTOCOL,
+];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

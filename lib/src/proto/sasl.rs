@@ -119,6 +119,11 @@ impl Exchange {
         self.responses = None;
     }
 
+    /// What is known so far.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     pub(crate) fn finish(self) -> Credentials {
         self.credentials
     }
@@ -166,14 +171,20 @@ impl Exchange {
     }
 
     fn name(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes.get(..NAME).unwrap_or(bytes));
-        let (domain, user) = match text.split_once('\\') {
-            Some((domain, user)) => (Some(domain.into()), user),
-            None => (None, &*text),
-        };
-        self.credentials.domain = domain;
-        self.credentials.user = (!user.is_empty()).then(|| user.into());
+        (self.credentials.domain, self.credentials.user) = names(bytes);
     }
+}
+
+/// The domain and the user of a name: `user`, `user@domain`, `DOMAIN\\user`, or Exchange's `domain/user/mailbox`.
+pub(crate) fn names(bytes: &[u8]) -> (Option<Box<str>>, Option<Box<str>>) {
+    let text = String::from_utf8_lossy(bytes.get(..NAME).unwrap_or(bytes));
+    let (domain, user) = match (text.split_once('\\'), text.split_once('/')) {
+        (Some((domain, user)), _) => (domain, user),
+        (None, Some((domain, rest))) => (domain, rest.split('/').next().unwrap_or(rest)),
+        (None, None) => ("", &*text),
+    };
+    let known = |name: &str| (!name.is_empty()).then(|| name.into());
+    (known(domain), known(user))
 }
 
 #[cfg(test)]

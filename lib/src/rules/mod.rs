@@ -7,7 +7,9 @@ mod context;
 mod draft;
 mod ews;
 mod finding;
+mod imap;
 mod jumps;
+mod mapi;
 mod notify;
 mod reach;
 mod sight;
@@ -58,6 +60,17 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyRetry,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
+    &imap::ImapAuthThrottled,
+    &imap::ImapAuthRejected,
+    &imap::ImapAccountLockout,
+    &imap::ImapConnectionLimit,
+    &imap::ImapLoginDisabled,
+    &imap::ImapMailboxUnavailable,
+    &imap::ImapServerBye,
+    &imap::ImapIdleTimeout,
+    &imap::ImapCommandTooLong,
+    &imap::ImapTlsUnavailable,
+    &imap::ImapPlaintextCredentials,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
     &smtp::SmtpConnectionLimit,
@@ -66,6 +79,15 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
+    &mapi::affinity_break::MapiAffinityBreak,
+    &mapi::context_fault::MapiContextFault,
+    &mapi::connect_failed::MapiConnectFailed,
+    &mapi::session_limit::MapiSessionLimit,
+    &mapi::encryption_mismatch::MapiEncryptionMismatch,
+    &mapi::server_busy::MapiServerBusy,
+    &mapi::reset::MapiReset,
+    &mapi::idle_reset::MapiIdleReset,
+    &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
     &reach::exchange_unreachable::ExchangeUnreachable,

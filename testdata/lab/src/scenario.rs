@@ -72,6 +72,12 @@ impl Scenario {
         self
     }
 
+    /// The user names the limits of the IMAP server.
+    pub fn imap_limit(mut self, limits: &str) -> Self {
+        self.config.imap_limit = Some(limits.into());
+        self
+    }
+
     /// The user names the gateway.
     pub fn gateway(mut self, name: &str) -> Self {
         self.config.gateway_name = Some(name.into());

@@ -4,7 +4,7 @@ use twox_hash::XxHash3_64;
 
 use super::head::{Fields, ReplyHead, RequestHead};
 use super::lane::End;
-use super::{auth, proxy};
+use super::{auth, mapi, proxy};
 use crate::flow::Moment;
 use crate::proto::ews::{self, Reading};
 use crate::proto::{Body, Ews, Malformed, Reply, Request, ServiceFields, State};
@@ -20,6 +20,7 @@ pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
     }
     let target = head.target.as_bytes();
     head.fields.value("SOAPAction").is_some()
+        || mapi::is_request(head.target, head.fields)
         || match head.fields.value("Content-Type") {
             Some(kind) => is_xml(kind),
             None => is_whole,
@@ -72,6 +73,7 @@ pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
         authorization: auth::authorization(head.fields),
         body: Body::default(),
         ews: None,
+        mapi: mapi::request(head.target, head.fields),
     }
 }
 
@@ -88,6 +90,7 @@ pub(super) fn reply(head: &ReplyHead<'_>, first: Moment) -> Reply {
         service: service(head.fields),
         body: Body::default(),
         ews: None,
+        mapi: mapi::reply(head.fields),
     }
 }
 

@@ -4,6 +4,8 @@ mod calls;
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
+mod mapi;
 mod reach;
 mod replies;
 mod smtp;
@@ -22,6 +24,7 @@ use crate::time::SECOND;
 pub fn all() -> Vec<Scenario> {
     [
         healthy::scenarios(),
+        mapi::scenarios(),
         reach::scenarios(),
         sources::scenarios(),
         continuity::scenarios(),
@@ -32,6 +35,7 @@ pub fn all() -> Vec<Scenario> {
         tls::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
