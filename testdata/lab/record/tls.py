@@ -217,6 +217,8 @@ def main():
     talk("san-other", Server(inter, inter.cert, san=("exch01.corp.example.com", "autodiscover.corp.example.com")), ask=tls12)
     talk("san-wildcard", Server(inter, inter.cert, cn="Exchange", san=("*.corp.example.com", "10.10.20.11")), ask=tls12)
 
+    web = Authority("Example Web CA", Authority("Example Web Root CA"))
+    talk("other-server", Server(web, web.cert, cn="www.example.org", san=("www.example.org",)), ask=tls12, sni="www.example.org")
     talk("expired", Server(inter, inter.cert, valid=(datetime.datetime(2012, 1, 1), datetime.datetime(2014, 1, 1))), ask=tls12)
     talk("not-yet", Server(inter, inter.cert, valid=(datetime.datetime(2035, 1, 1), datetime.datetime(2037, 1, 1))), ask=tls12)
     late = Authority("Example Dated CA", root, valid=(datetime.datetime(2010, 1, 1), datetime.datetime(2014, 2, 1)))
@@ -237,6 +239,7 @@ def main():
         return
     (HERE / "root.pem").write_bytes(pem(root.cert))
     (HERE / "other-root.pem").write_bytes(pem(Authority("Another Root CA").cert))
+    (HERE / "outdated-root.pem").write_bytes(pem(Authority("Example Aged Root CA").cert))
     (HERE / "renewed.pem").write_bytes(pem(renewed.cert))
 
 

@@ -14,6 +14,7 @@ const NAME: &str = "mail.corp.example.com";
 const LATER: &str = "2030-01-01T00:00:00Z";
 const ROOT: &[u8] = include_bytes!("../../record/tls/root.pem");
 const OTHER_ROOT: &[u8] = include_bytes!("../../record/tls/other-root.pem");
+const OUTDATED_ROOT: &[u8] = include_bytes!("../../record/tls/outdated-root.pem");
 const RENEWED: &[u8] = include_bytes!("../../record/tls/renewed.pem");
 
 macro_rules! recording {
@@ -182,6 +183,7 @@ fn names() -> Vec<Scenario> {
         .gateway("10.10.20.11")
         .forbid(cn)
         .forbid(san),
+        other_server(),
         one(
             "tls-san-mismatch/miss-no-name",
             "Nobody names the server: there is nothing to compare.",
@@ -190,6 +192,20 @@ fn names() -> Vec<Scenario> {
         .forbid(cn)
         .forbid(san),
     ]
+}
+
+/// The gateway, and a server on the same port that is none.
+fn other_server() -> Scenario {
+    let path = "tls-san-mismatch/miss-other-server";
+    let mut lab = Lab::new(path);
+    let web = far(PROXY, Stack::Linux);
+    recording!("tls12").visit(&mut lab, at(0, 20), presence(), (exchange(), 443));
+    recording!("other-server").visit(&mut lab, at(0, 40), presence(), (web, 443));
+    told(path, "Another server has a certificate for its own name, from an issuer that nobody named.", lab)
+        .gateway(NAME)
+        .trust(ROOT)
+        .forbid("tls-san-mismatch")
+        .forbid("tls-chain-incomplete")
 }
 
 fn validity() -> Vec<Scenario> {
@@ -263,6 +279,15 @@ fn signatures() -> Vec<Scenario> {
             &recording!("alone"),
         )
         .trust(RENEWED)
+        .expect_on(rule, &server, &[])
+        .forbid("tls-chain-incomplete"),
+        one(
+            "tls-cert-bad-signature/hit-outdated-root",
+            "Exchange sends its root, and another one of the same name is trusted.",
+            &recording!("weak-root"),
+        )
+        .now(LATER)
+        .trust(OUTDATED_ROOT)
         .expect_on(rule, &server, &[])
         .forbid("tls-chain-incomplete"),
         one("tls-cert-bad-signature/miss", "Every signature fits.", &recording!("misordered")).forbid(rule),
