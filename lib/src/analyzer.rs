@@ -180,7 +180,7 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, mut limits } =
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
             self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
@@ -207,6 +207,8 @@ impl Point {
             imap,
             smtp,
             rpcs,
+            handshakes,
+            calls,
             limits,
         };
         VantageFacts::new(config, gathered)

@@ -1,14 +1,18 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod ews;
 mod imap;
 mod mapi;
 mod pairs;
 mod smtp;
+mod tls;
 
+pub use ews::EwsRecord;
 pub use imap::ImapRecord;
 pub use mapi::MapiRecord;
 pub use pairs::PairRecord;
 pub use smtp::SmtpRecord;
+pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,6 +38,10 @@ pub enum Kind {
     Smtp,
     /// What MAPI clients said.
     Mapi,
+    /// TLS handshakes.
+    Tls,
+    /// Calls of Exchange Web Services in clear.
+    Ews,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -44,12 +52,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Notifications,
         Kind::Subscriptions,
         Kind::Imap,
         Kind::Smtp,
         Kind::Mapi,
+        Kind::Tls,
+        Kind::Ews,
         Kind::Connections,
         Kind::Reachability,
         Kind::Pairs,
@@ -63,6 +73,8 @@ impl Kind {
             Kind::Imap => "imap",
             Kind::Smtp => "smtp",
             Kind::Mapi => "mapi",
+            Kind::Tls => "tls",
+            Kind::Ews => "ews",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
             Kind::Pairs => "pairs",
@@ -99,6 +111,10 @@ pub enum Record {
     Smtp(Box<SmtpRecord>),
     /// A bind or call of a MAPI client.
     Mapi(Box<MapiRecord>),
+    /// A TLS handshake.
+    Tls(Box<TlsRecord>),
+    /// A call of Exchange Web Services.
+    Ews(Box<EwsRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -282,6 +298,12 @@ pub fn records<'a>(
             rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
         Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
+        Kind::Tls => Box::new(views.flat_map(|view| {
+            tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
+        })),
+        Kind::Ews => Box::new(views.flat_map(|view| {
+            ews::all(&view).map(|record| Record::Ews(Box::new(record))).collect::<Vec<_>>()
+        })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();
             rows.map(move |(stream, row)| {

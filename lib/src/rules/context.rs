@@ -1,8 +1,10 @@
 //! What a rule may look at.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use super::notify::{self, Gap, Life};
+use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
@@ -33,6 +35,8 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    chains: OnceLock<Chains>,
+    one_way: OnceLock<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -40,7 +44,15 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let mut view = View { facts, config, first_capture, sight: Sight::new(facts), lives: Vec::new() };
+            let mut view = View {
+                facts,
+                config,
+                first_capture,
+                sight: Sight::new(facts),
+                lives: Vec::new(),
+                chains: OnceLock::new(),
+                one_way: OnceLock::new(),
+            };
             view.lives = notify::lives(&view);
             views.push(view);
             first_capture += facts.files.len();
@@ -108,6 +120,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The chains of certificates of the handshakes, built when they are first asked for.
+    pub(crate) fn chains(&self) -> &Chains {
+        self.chains.get_or_init(|| Chains::new(self.facts, self.config))
+    }
+
     /// The row of a connection.
     pub fn connection(&self, flow: FlowId) -> Option<&'a Connection> {
         self.facts.connection(flow)
@@ -149,7 +166,7 @@ impl<'a> View<'a> {
             let connections = self.facts.connections.iter();
             connections.filter(|connection| directions(connection) == Some(how)).count()
         };
-        seen(Directions::One) > seen(Directions::Both)
+        *self.one_way.get_or_init(|| seen(Directions::One) > seen(Directions::Both))
     }
 }
 

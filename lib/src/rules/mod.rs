@@ -5,6 +5,7 @@ mod meta;
 mod capture;
 mod context;
 mod draft;
+mod ews;
 mod finding;
 mod imap;
 mod jumps;
@@ -16,6 +17,7 @@ mod sight;
 mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod words;
 
 pub use context::{Context, View};
@@ -25,6 +27,8 @@ pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
 pub use path::{Blame, Fate, Loss, Path, Try};
 pub use sight::Sight;
+pub use tls::Verdict;
+pub(crate) use tls::verdict;
 
 use std::sync::OnceLock;
 
@@ -89,6 +93,20 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
+    &reach::exchange_unreachable::ExchangeUnreachable,
+    &ews::error::EwsError,
+    &ews::auth_rejected::EwsAuthRejected,
+    &ews::http_error::EwsHttpError,
+    &ews::mailbox_moved::EwsMailboxMoved,
+    &ews::locale_calendar::LocaleCalendarMismatch,
+    &tls::chain_incomplete::TlsChainIncomplete,
+    &tls::cn_mismatch::TlsCnMismatch,
+    &tls::san_mismatch::TlsSanMismatch,
+    &tls::cert_expired::TlsCertExpired,
+    &tls::cert_weak::TlsCertWeak,
+    &tls::cert_bad_signature::TlsCertBadSignature,
+    &tls::handshake_failed::TlsHandshakeFailed,
+    &tls::network_error::TlsNetworkError,
     &capture::truncated::CaptureTruncated,
     &capture::damaged::CaptureDamaged,
     &capture::snaplen::CaptureSnaplen,
