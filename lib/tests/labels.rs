@@ -68,7 +68,7 @@ fn check_pair(path: &Path) -> Vec<String> {
         let files = strings(&label["files"][end]);
         Capture::open_set(files.iter().map(|file| folder.join(file)).collect::<Vec<_>>())
     };
-    let analyzer = Analyzer::new(config(&strings(&label["args"]))).expect("labels name real rules");
+    let analyzer = Analyzer::new(config(&strings(&label["args"]), folder)).expect("labels name real rules");
     let name = path.display().to_string();
     let both = capture("exchange")
         .and_then(|sent| Ok([sent.at(Vantage::Exchange), capture("cuc")?.at(Vantage::Cuc)]));
