@@ -64,7 +64,7 @@ pub(super) struct Element<'d, N> {
 
 impl<'d, N> Element<'d, N> {
     pub(super) fn local_name(&self) -> &'d str {
-        self.tag.split_name().1
+        self.tag.local
     }
 
     /// The attribute of that name, as written (references are not resolved).
@@ -162,11 +162,8 @@ impl<'d, N: Copy> Xml<'d, N> {
         }
         self.open.push(tag.name);
         self.is_empty = tag.is_empty;
-        if memchr::memmem::find(tag.attributes.as_bytes(), b"xmlns").is_some() {
-            self.bind(&tag)?;
-        }
-        let prefix = tag.split_name().0;
-        let bound = self.bindings.iter().rev().find(|binding| binding.prefix == prefix);
+        self.bind(&tag)?;
+        let bound = self.bindings.iter().rev().find(|binding| binding.prefix == tag.prefix);
         let namespace = bound.map_or_else(|| (self.namespace)(""), |binding| binding.namespace);
         Ok(Element { namespace, tag })
     }

@@ -26,6 +26,10 @@ pub(super) enum Token<'d> {
 pub(super) struct Tag<'d> {
     /// As written, prefix included.
     pub(super) name: &'d str,
+    /// The part of `name` before the first colon.
+    pub(super) prefix: &'d str,
+    /// The part after it.
+    pub(super) local: &'d str,
     /// As written.
     pub(super) attributes: &'d str,
     /// Whether the element ends with it.
@@ -39,13 +43,13 @@ pub(super) fn token(document: &str) -> Option<(Token<'_>, &str)> {
         [] => Some((Token::End, "")),
         [b'<', b'/', ..] => {
             let (name, rest) = split(document, 2, memchr(b'>', bytes)?, 1)?;
-            Some((Token::Close(name.trim_end_matches(is_space)), rest))
+            Some((Token::Close(trim_end(name)), rest))
         }
         [b'<', b'?', ..] => Some((Token::Other, after(document, "<?", "?>")?.1)),
         [b'<', b'!', ..] => bang(document),
         [b'<', ..] => {
-            let (content, rest) = split(document, 1, tag_end(bytes)?, 1)?;
-            Some((Token::Open(Tag::new(content)), rest))
+            let (tag, rest) = Tag::read(document.get(1..)?)?;
+            Some((Token::Open(tag), rest))
         }
         [b'&', ..] => {
             let end = memchr3(b';', b'&', b'<', bytes.get(1..)?)? + 1;
@@ -81,30 +85,43 @@ pub(super) fn resolve(name: &str) -> Option<Cow<'static, str>> {
 }
 
 impl<'d> Tag<'d> {
-    /// From what stands between `<` and `>`.
-    fn new(content: &'d str) -> Self {
-        let (content, is_empty) =
-            content.strip_suffix('/').map_or((content, false), |content| (content, true));
-        let (name, attributes) = content.split_at(content.find(is_space).unwrap_or(content.len()));
-        Tag { name, attributes, is_empty }
-    }
-
-    /// The prefix, which may be empty, and the local name.
-    pub(super) fn split_name(&self) -> (&'d str, &'d str) {
-        self.name.split_once(':').unwrap_or(("", self.name))
+    /// The tag whose `<` stands before `document`, and what follows it.
+    fn read(document: &'d str) -> Option<(Self, &'d str)> {
+        let bytes = document.as_bytes();
+        let mut colon = None;
+        // Names are short: going from byte to byte, once, is quicker than any search.
+        let mut name_end = bytes.iter().enumerate().find_map(|(at, byte)| match byte {
+            b':' => {
+                colon.get_or_insert(at);
+                None
+            }
+            b'>' | b' ' | b'\t' | b'\r' | b'\n' => Some(at),
+            _ => None,
+        })?;
+        let end = tag_end(bytes, name_end)?;
+        let is_empty = bytes.get(..end)?.ends_with(b"/");
+        let content_end = end - usize::from(is_empty);
+        name_end = name_end.min(content_end);
+        let name = document.get(..name_end)?;
+        let (prefix, local) = match colon {
+            Some(colon) => (name.get(..colon)?, name.get(colon + 1..)?),
+            None => ("", name),
+        };
+        let attributes = document.get(name_end..content_end)?;
+        Some((Tag { name, prefix, local, attributes, is_empty }, document.get(end + 1..)?))
     }
 
     /// Names and values as written, up to the first that is not well-formed.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&'d str, &'d str)> {
         let mut rest = self.attributes;
         std::iter::from_fn(move || {
-            let (name, after) = rest.trim_start_matches(is_space).split_once('=')?;
-            let after = after.trim_start_matches(is_space);
-            let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            let (value, after) = after.strip_prefix(quote)?.split_once(quote)?;
+            let (name, after) = split(rest, 0, memchr(b'=', rest.as_bytes())?, 1)?;
+            let (name, after) = (trim_end(trim_start(name)), trim_start(after));
+            let quote = *after.as_bytes().first().filter(|quote| matches!(quote, b'"' | b'\''))?;
+            let end = memchr(quote, after.as_bytes().get(1..)?)? + 1;
+            let (value, after) = split(after, 1, end, 1)?;
             rest = after;
-            let name = name.trim_end_matches(is_space);
-            (!name.contains(is_space)).then_some((name, value))
+            (!name.bytes().any(is_space)).then_some((name, value))
         })
     }
 }
@@ -122,14 +139,13 @@ fn bang(document: &str) -> Option<(Token<'_>, &str)> {
     Some((Token::Other, document.get(declaration_end(document.as_bytes())? + 1..)?))
 }
 
-/// Position of the `>` that ends a tag: it may also stand in quotes.
-fn tag_end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Position of the `>` that ends a tag, from `at` on: it may also stand in quotes.
+fn tag_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        at += memchr3(b'>', b'"', b'\'', bytes.get(at..)?)?;
         match bytes.get(at)? {
             b'>' => return Some(at),
-            quote => at += 1 + memchr(*quote, bytes.get(at + 1..)?)? + 1,
+            quote @ (b'"' | b'\'') => at += 1 + memchr(*quote, bytes.get(at + 1..)?)? + 1,
+            _ => at += memchr3(b'>', b'"', b'\'', bytes.get(at..)?)?,
         }
     }
 }
@@ -163,6 +179,17 @@ fn split(document: &str, from: usize, to: usize, skipped: usize) -> Option<(&str
     Some((document.get(from..to)?, document.get(to + skipped..)?))
 }
 
-fn is_space(char: char) -> bool {
-    matches!(char, ' ' | '\t' | '\r' | '\n')
+fn trim_start(text: &str) -> &str {
+    let spaces = text.bytes().take_while(|byte| is_space(*byte)).count();
+    text.get(spaces..).unwrap_or_default()
+}
+
+fn trim_end(text: &str) -> &str {
+    let spaces = text.bytes().rev().take_while(|byte| is_space(*byte)).count();
+    text.get(..text.len() - spaces).unwrap_or_default()
+}
+
+/// XML 1.0, 2.3.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
