@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::notify::{self, Life};
+use super::notify::{self, Life, Source};
 use super::{Evidence, Meta, Sight};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
@@ -31,6 +31,8 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    /// Where notifications come from: three rules ask.
+    pub(super) sources: Vec<Source<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -38,8 +40,16 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let mut view = View { facts, config, first_capture, sight: Sight::new(facts), lives: Vec::new() };
+            let mut view = View {
+                facts,
+                config,
+                first_capture,
+                sight: Sight::new(facts),
+                lives: Vec::new(),
+                sources: Vec::new(),
+            };
             view.lives = notify::lives(&view);
+            view.sources = notify::sources(&view);
             views.push(view);
             first_capture += facts.files.len();
         }
