@@ -54,7 +54,7 @@ impl Shard {
     pub(crate) fn unreachable(&mut self, quoted: &Quoted, error: Unreachable) {
         let src = Endpoint { ip: quoted.src, port: quoted.src_port };
         let dst = Endpoint { ip: quoted.dst, port: quoted.dst_port };
-        self.flows.icmp_error(src, dst, error);
+        self.flows.icmp_error(src, dst, error, &mut self.desk);
     }
 
     /// Ends all connections.
