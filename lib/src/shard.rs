@@ -15,7 +15,7 @@ const CONNECTION_BYTES: u64 = 2048;
 
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
-    flows: Flows<Box<Session>>,
+    flows: Flows<Session>,
     desk: Desk,
     limits: Limits,
 }
@@ -97,10 +97,10 @@ impl Desk {
 }
 
 impl Receiver for Desk {
-    type State = Box<Session>;
+    type State = Session;
 
     fn open(&mut self, flow: &FlowRef) -> Option<Self::State> {
-        Some(Box::new(Session::new(Ends { orig: flow.orig, resp: flow.resp })))
+        Some(Session::new(Ends { orig: flow.orig, resp: flow.resp }))
     }
 
     fn data(

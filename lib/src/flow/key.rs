@@ -40,6 +40,7 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and whether the packet goes from `low` to `high`.
+    #[inline]
     pub fn new(src: Endpoint, dst: Endpoint) -> (Self, bool) {
         let is_ordered = match (src.ip, dst.ip) {
             // The same order in two instructions.
@@ -73,6 +74,7 @@ impl FlowKey {
 
 /// An IPv4 pair is one word to the hasher: every packet is looked up by it.
 impl Hash for FlowKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let FlowKey { low, high } = self;
         let ports = u32::from(low.port) << 16 | u32::from(high.port);

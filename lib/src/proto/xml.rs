@@ -101,6 +101,11 @@ impl<'d, N: Copy> Xml<'d, N> {
             self.close();
             return Ok(Node::Close);
         }
+        if let Some(rest) = self.open.last().and_then(|name| markup::closed(self.rest, name)) {
+            self.rest = rest;
+            self.close();
+            return Ok(Node::Close);
+        }
         loop {
             let (token, rest) = markup::token(self.rest).ok_or(NotXml)?;
             self.rest = rest;

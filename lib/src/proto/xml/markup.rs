@@ -64,6 +64,11 @@ pub(super) fn token(document: &str) -> Option<(Token<'_>, &str)> {
     }
 }
 
+/// What follows the end tag of `name`, where `document` begins with it as nearly all are written.
+pub(super) fn closed<'d>(document: &'d str, name: &str) -> Option<&'d str> {
+    document.strip_prefix("</")?.strip_prefix(name)?.strip_prefix('>')
+}
+
 /// The text that a reference stands for: a character, or one of the predefined entities (XML 1.0, 4.1 and 4.6).
 pub(super) fn resolve(name: &str) -> Option<Cow<'static, str>> {
     let Some(number) = name.strip_prefix('#') else {
@@ -95,9 +100,13 @@ impl<'d> Tag<'d> {
                 colon.get_or_insert(at);
                 None
             }
-            b'>' | b' ' | b'\t' | b'\r' | b'\n' => Some(at),
+            b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' => Some(at),
             _ => None,
         })?;
+        // No name holds a quote (XML 1.0, 2.3).
+        if matches!(bytes.get(name_end)?, b'"' | b'\'') {
+            return None;
+        }
         let end = tag_end(bytes, name_end)?;
         let is_empty = bytes.get(..end)?.ends_with(b"/");
         let content_end = end - usize::from(is_empty);

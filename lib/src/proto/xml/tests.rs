@@ -38,6 +38,10 @@ fn twin(document: &str) -> Result<Vec<Seen>, NotXml> {
     loop {
         match reader.read_event().map_err(|_| NotXml)? {
             Event::Start(tag) => {
+                // quick-xml lets quotes into names.
+                if tag.name().as_ref().contains(['"', '\'']) {
+                    return Err(NotXml);
+                }
                 depth += 1;
                 let space = reader.resolver().resolve_element(tag.name()).0;
                 let bound = matches!(space, ResolveResult::Bound(space) if space.0 == SPACE);
