@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use super::notify::{self, Life};
+use super::notify::{self, Life, Source};
 use super::tls::Chains;
 use super::{Evidence, Meta, Sight};
 use crate::capture::Vantage;
@@ -33,8 +33,11 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
+    one_way: bool,
+    /// Where notifications come from: three rules ask.
+    pub(super) sources: Vec<Source<'a>>,
     chains: OnceLock<Chains>,
-    one_way: OnceLock<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -48,10 +51,12 @@ impl<'a> Context<'a> {
                 first_capture,
                 sight: Sight::new(facts),
                 lives: Vec::new(),
+                one_way: is_one_way(&facts.connections),
+                sources: Vec::new(),
                 chains: OnceLock::new(),
-                one_way: OnceLock::new(),
             };
             view.lives = notify::lives(&view);
+            view.sources = notify::sources(&view);
             views.push(view);
             first_capture += facts.files.len();
         }
@@ -122,12 +127,19 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        let seen = |how| {
-            let connections = self.facts.connections.iter();
-            connections.filter(|connection| directions(connection) == Some(how)).count()
-        };
-        *self.one_way.get_or_init(|| seen(Directions::One) > seen(Directions::Both))
+        self.one_way
     }
+}
+
+fn is_one_way(connections: &[Connection]) -> bool {
+    let mut one_more = 0_i64;
+    for how in connections.iter().filter_map(directions) {
+        one_more += match how {
+            Directions::One => 1,
+            Directions::Both => -1,
+        };
+    }
+    one_more > 0
 }
 
 /// How much of a connection the capture shows.
