@@ -97,7 +97,7 @@ impl Analyzer {
                 findings.extend(out.finish());
             }
         }
-        Report::new(facts, findings)
+        Report::new(facts, findings, cx.path.as_ref())
     }
 
     /// Reads and judges.
