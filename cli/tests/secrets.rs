@@ -200,8 +200,8 @@ fn no_output_shows_a_secret() {
                 Kind::Pairs => &["--exchange", "a.pcap", "--cuc", "a.pcap"],
                 _ => &["a.pcap"],
             };
-            let args = ["extract", kind.name(), "--format", format].iter().chain(files);
-            runs.push(args.map(|arg| arg.to_string()).collect());
+            let args = ["extract", kind.name(), "--format", format];
+            runs.push(args.iter().chain(files).map(|arg| arg.to_string()).collect());
         }
     }
     for stream in 0..8 {
