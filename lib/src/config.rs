@@ -84,6 +84,14 @@ impl Config {
         on_port.map(|(_, interval)| *interval).or(self.keepalive_interval).unwrap_or(default)
     }
 
+    /// Worker threads, the machine's cores where none are set.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            threads => threads,
+        }
+    }
+
     /// How much later than `interval` a keep-alive may come.
     pub fn tolerance_for(&self, interval: Duration) -> Duration {
         self.keepalive_tolerance.unwrap_or_else(|| Duration::from_secs(60).max(interval.mul_f64(0.2)))

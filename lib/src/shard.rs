@@ -15,7 +15,7 @@ const CONNECTION_BYTES: u64 = 2048;
 
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
-    flows: Flows<Box<Session>>,
+    flows: Flows<Session>,
     desk: Desk,
     limits: Limits,
 }
@@ -64,7 +64,7 @@ impl Shard {
     pub(crate) fn unreachable(&mut self, quoted: &Quoted, error: Unreachable) {
         let src = Endpoint { ip: quoted.src, port: quoted.src_port };
         let dst = Endpoint { ip: quoted.dst, port: quoted.dst_port };
-        self.flows.icmp_error(src, dst, error);
+        self.flows.icmp_error(src, dst, error, &mut self.desk);
     }
 
     /// Ends all connections.
@@ -119,10 +119,10 @@ impl Desk {
 }
 
 impl Receiver for Desk {
-    type State = Box<Session>;
+    type State = Session;
 
     fn open(&mut self, flow: &FlowRef) -> Option<Self::State> {
-        Some(Box::new(Session::new(Ends { orig: flow.orig, resp: flow.resp })))
+        Some(Session::new(Ends { orig: flow.orig, resp: flow.resp }))
     }
 
     fn data(

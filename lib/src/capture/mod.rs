@@ -8,9 +8,11 @@
 //! file       chunk by chunk; searches the next record after damage (resync)
 //! pcap, pcapng    records of a chunk (walk)
 //! set        several files in the order of time
+//! ahead      all of this on a thread of its own
 //! record     one record at a time
 //! ```
 
+mod ahead;
 mod chunk;
 mod compress;
 mod file;

@@ -152,7 +152,7 @@ fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
                 continue;
             }
             let mut message = Notification {
-                response_class: element.attribute("ResponseClass").map(|class| clip(&class)),
+                response_class: element.attribute("ResponseClass").map(clip),
                 ..Notification::default()
             };
             let step = response_message(xml, &mut message);

@@ -35,8 +35,9 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
+    one_way: bool,
     chains: OnceLock<Chains>,
-    one_way: OnceLock<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -50,8 +51,8 @@ impl<'a> Context<'a> {
                 first_capture,
                 sight: Sight::new(facts),
                 lives: Vec::new(),
+                one_way: is_one_way(&facts.connections),
                 chains: OnceLock::new(),
-                one_way: OnceLock::new(),
             };
             view.lives = notify::lives(&view);
             views.push(view);
@@ -162,12 +163,19 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        let seen = |how| {
-            let connections = self.facts.connections.iter();
-            connections.filter(|connection| directions(connection) == Some(how)).count()
-        };
-        *self.one_way.get_or_init(|| seen(Directions::One) > seen(Directions::Both))
+        self.one_way
     }
+}
+
+fn is_one_way(connections: &[Connection]) -> bool {
+    let mut one_more = 0_i64;
+    for how in connections.iter().filter_map(directions) {
+        one_more += match how {
+            Directions::One => 1,
+            Directions::Both => -1,
+        };
+    }
+    one_more > 0
 }
 
 /// How much of a connection the capture shows.

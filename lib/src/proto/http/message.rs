@@ -50,7 +50,8 @@ pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> bool {
 
 /// The request without what is learnt at its end.
 pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
-    let mut names = String::new();
+    let length = head.fields.iter().map(|(name, _)| name.len() + 1).sum::<usize>();
+    let mut names = String::with_capacity(length.saturating_sub(1));
     for (name, _) in head.fields.iter() {
         if !names.is_empty() {
             names.push(',');
