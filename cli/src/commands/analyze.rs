@@ -26,12 +26,12 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
-    present(&reading, format, &args.judgement, &args.destination, look, known)
+    present(reading, format, &args.judgement, &args.destination, look, known)
 }
 
 /// Judges what was read and writes the report.
 pub(super) fn present(
-    reading: &Reading,
+    reading: Reading,
     format: Format,
     judgement: &Judgement,
     destination: &Destination,
