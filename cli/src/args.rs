@@ -5,6 +5,7 @@
 //! them elsewhere (`sibtrace config`, the reader of the file) comes from that list.
 
 mod names;
+mod trust;
 mod values;
 
 use std::path::PathBuf;
@@ -12,16 +13,19 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use sibtrace::config::{Config, Network, Ports};
+use sibtrace::config::{Config, ImapLimits, Network, Ports};
 use sibtrace::records::Kind;
+use sibtrace::time::Timestamp;
 
 pub(crate) use names::{nearest, rule};
+pub(crate) use trust::TrustFile;
 pub(crate) use values::{Auto, ColorChoice, FailOn, Format, Interval, Length, Level, Place, Size, Times};
 
 const EXAMPLES: &str = "\
 Examples:
   sibtrace analyze SIBTrace.cap                 what is wrong, in words
   sibtrace analyze --exchange-addr 10.1.2.0/24 ring/*.cap*
+  sibtrace compare --exchange exchange.pcapng --cuc SIBTrace.cap
   sibtrace extract notifications --format csv -o notifications.csv SIBTrace.cap
   sibtrace rule keepalive-missing               what a finding means and what to do
 
@@ -47,6 +51,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Diagnose the captures of one vantage point and print the report
     Analyze(Analyze),
+    /// Match two captures of the same traffic, taken at both ends, and diagnose both
+    Compare(Compare),
     /// Print the records behind the report, one per row
     Extract(Extract),
     /// List the rules, or explain one
@@ -82,14 +88,40 @@ pub(crate) struct Analyze {
     pub(crate) destination: Destination,
 }
 
+/// Arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// Captures taken at the Exchange side (folders and rotated sets as for analyze)
+    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    pub(crate) exchange: Vec<PathBuf>,
+    /// Captures taken at the Cisco side
+    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    pub(crate) cuc: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    #[command(flatten)]
+    pub(crate) judgement: Judgement,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) destination: Destination,
+}
+
 /// Arguments of `extract`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Extract {
     /// What the rows are about
     #[arg(value_name = "KIND", value_parser = values::kind())]
     pub(crate) kind: Kind,
-    #[command(flatten)]
-    pub(crate) files: Files,
+    /// Captures, as for analyze
+    #[arg(value_name = "FILE", required_unless_present = "exchange", conflicts_with_all = ["exchange", "cuc"])]
+    pub(crate) files: Vec<PathBuf>,
+    /// For pairs: captures taken at the Exchange side
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "cuc")]
+    pub(crate) exchange: Vec<PathBuf>,
+    /// For pairs: captures taken at the Cisco side
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "exchange")]
+    pub(crate) cuc: Vec<PathBuf>,
     /// Add SHA-256 digests of the reassembled payload to every connection
     #[arg(long)]
     pub(crate) payload_digest: bool,
@@ -178,6 +210,18 @@ pub(crate) struct Site {
     /// Reply latency that is worth a finding
     #[arg(long, value_name = "DUR", default_value_t = Length(Config::default().slow_reply))]
     pub(crate) slow_reply: Length,
+    /// Configured limits of the IMAP server; auto: the defaults of the Exchange version that shows itself
+    #[arg(long, value_name = "user=N,ip=N,total=N,command=N", default_value = "auto")]
+    pub(crate) imap_limit: Auto<ImapLimits>,
+    /// Name configured as the Presence Gateway, to hold certificates against; auto: the name that the client asks for
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) gateway_name: Auto<String>,
+    /// Certificates that the Cisco side trusts
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) trust: Vec<TrustFile>,
+    /// When the validity of certificates is judged (2026-11-21T14:00:00Z); auto: at the time of the handshake
+    #[arg(long, value_name = "TIME", default_value = "auto")]
+    pub(crate) now: Auto<Timestamp>,
 }
 
 /// Which rules run, and what becomes of their findings.

@@ -97,7 +97,7 @@ impl Analyzer {
                 findings.extend(out.finish());
             }
         }
-        Report::new(facts, findings)
+        Report::new(facts, findings, cx.path.as_ref())
     }
 
     /// Reads and judges.
@@ -176,7 +176,8 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, mut limits } = self.shard.finish();
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
+            self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
             limit: self.fragment_bytes as u64,
@@ -192,7 +193,20 @@ impl Point {
             file.notes.extend(notes);
         }
         let (coverage, pings) = (self.coverage, self.pings);
-        let gathered = Gathered { files, coverage, pings, connections, protocols, notifications, limits };
+        let gathered = Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            rpcs,
+            handshakes,
+            calls,
+            limits,
+        };
         VantageFacts::new(config, gathered)
     }
 }

@@ -1,5 +1,19 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod ews;
+mod imap;
+mod mapi;
+mod pairs;
+mod smtp;
+mod tls;
+
+pub use ews::EwsRecord;
+pub use imap::ImapRecord;
+pub use mapi::MapiRecord;
+pub use pairs::PairRecord;
+pub use smtp::SmtpRecord;
+pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,24 +32,52 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// IMAP commands, greetings and BYEs.
+    Imap,
+    /// SMTP replies.
+    Smtp,
+    /// What MAPI clients said.
+    Mapi,
+    /// TLS handshakes.
+    Tls,
+    /// Calls of Exchange Web Services in clear.
+    Ews,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
     Reachability,
+    /// Notifications and connections of two vantage points.
+    Pairs,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 4] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 10] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Imap,
+        Kind::Smtp,
+        Kind::Mapi,
+        Kind::Tls,
+        Kind::Ews,
+        Kind::Connections,
+        Kind::Reachability,
+        Kind::Pairs,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Imap => "imap",
+            Kind::Smtp => "smtp",
+            Kind::Mapi => "mapi",
+            Kind::Tls => "tls",
+            Kind::Ews => "ews",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
+            Kind::Pairs => "pairs",
         }
     }
 }
@@ -63,10 +105,22 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An IMAP command, greeting or BYE.
+    Imap(Box<ImapRecord>),
+    /// An SMTP reply.
+    Smtp(Box<SmtpRecord>),
+    /// A bind or call of a MAPI client.
+    Mapi(Box<MapiRecord>),
+    /// A TLS handshake.
+    Tls(Box<TlsRecord>),
+    /// A call of Exchange Web Services.
+    Ews(Box<EwsRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
     Reachability(Box<ReachabilityRecord>),
+    /// A notification or connection of two vantage points.
+    Pair(Box<PairRecord>),
 }
 
 /// One push notification and its reply.
@@ -221,6 +275,9 @@ pub fn records<'a>(
     config: &'a Config,
 ) -> Box<dyn Iterator<Item = Record> + 'a> {
     let cx = Context::new(facts, config);
+    if kind == Kind::Pairs {
+        return Box::new(pairs::pairs(&cx, facts).into_iter().map(|pair| Record::Pair(Box::new(pair))));
+    }
     let views = cx.views.into_iter();
     match kind {
         Kind::Notifications => Box::new(views.flat_map(|view| {
@@ -232,6 +289,21 @@ pub fn records<'a>(
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
         })),
+        Kind::Imap => Box::new(views.flat_map(|view| {
+            let rows = view.facts.imap.rows.iter();
+            rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
+        })),
+        Kind::Smtp => Box::new(views.flat_map(|view| {
+            let rows = view.facts.smtp.iter();
+            rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
+        })),
+        Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
+        Kind::Tls => Box::new(views.flat_map(|view| {
+            tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
+        })),
+        Kind::Ews => Box::new(views.flat_map(|view| {
+            ews::all(&view).map(|record| Record::Ews(Box::new(record))).collect::<Vec<_>>()
+        })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();
             rows.map(move |(stream, row)| {
@@ -242,6 +314,7 @@ pub fn records<'a>(
             let rows = view.facts.reachability.iter();
             rows.map(move |reach| Record::Reachability(Box::new(reachability(&view, reach))))
         })),
+        Kind::Pairs => Box::new(std::iter::empty()),
     }
 }
 

@@ -1,13 +1,20 @@
 //! The report: plain data in the shape of the JSON contract.
 
+mod path;
+
+pub use path::{Path, Percentiles};
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
-use crate::facts::{Facts, VantageFacts};
-use crate::rules::Finding;
+use crate::facts::mapi::{Answer, RpcKind};
+use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
+use crate::flow::FlowId;
+use crate::proto::imap::Status;
+use crate::rules::{self, Finding};
 use crate::time::Timestamp;
 
 /// The `schema` of this version's reports.
@@ -80,6 +87,76 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// IMAP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub imap: ImapSummary,
+    /// SMTP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub smtp: SmtpSummary,
+    /// MAPI sessions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub mapi: MapiSummary,
+    /// TLS handshakes.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub tls: TlsSummary,
+}
+
+/// Counts of IMAP.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ImapSummary {
+    /// Connections to IMAP servers that were established.
+    pub sessions: u64,
+    /// Of these, those in which somebody logged in.
+    pub authenticated: u64,
+    /// Log-ins that were refused.
+    pub rejected: u64,
+    /// Tagged NO replies to any command.
+    pub replies_no: u64,
+    /// Most authenticated sessions that one account had on one server at once.
+    pub max_concurrent_per_user: u64,
+    /// Most connections that one client had to one server at once.
+    pub max_concurrent_per_ip: u64,
+}
+
+/// Counts of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SmtpSummary {
+    /// Connections in which SMTP was spoken.
+    pub sessions: u64,
+    /// Replies that refuse something, for now (4xx) or for good (5xx).
+    pub rejected: u64,
+}
+
+/// Counts of MAPI sessions. What the second leg of a balancer repeats is not counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct MapiSummary {
+    /// Associations.
+    pub associations: u64,
+    /// TCP connections to Exchange's own interfaces.
+    pub connections: u64,
+    /// Calls on them.
+    pub calls: u64,
+    /// Of these, those that were answered with a fault.
+    pub faults: u64,
+    /// Addresses of the servers, behind a balancer where that leg was captured.
+    pub servers: Vec<IpAddr>,
+}
+
+/// Counts of TLS handshakes.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct TlsSummary {
+    /// Handshakes that a client began.
+    pub handshakes: u64,
+    /// Of these, those in which the server's certificates were seen.
+    pub certificates_seen: u64,
 }
 
 /// Counts of push notifications.
@@ -131,15 +208,9 @@ pub struct Limit {
     pub hits: u64,
 }
 
-/// Two vantage points matched with each other.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Path {}
-
 impl Report {
     /// Puts a report together. The order of findings is fixed.
-    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>, path: Option<&rules::Path>) -> Self {
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (Reverse(f.severity), f.first);
             key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
@@ -147,16 +218,27 @@ impl Report {
         Report {
             schema: Cow::Borrowed(SCHEMA),
             sibtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
-            captures: facts.vantages.iter().flat_map(captures).collect(),
+            captures: captured(facts, path),
             // The last one is the Cisco side, or the only one.
             summary: facts.vantages.last().map(summary).unwrap_or_default(),
             findings,
             known: 0,
             limits: limits(facts),
-            path: None,
+            path: path.and_then(|path| Path::new(facts, path)),
             partial: facts.partial,
         }
     }
+}
+
+/// The files of all vantage points; of two, with their clocks against that of the Cisco side.
+fn captured(facts: &Facts, path: Option<&rules::Path>) -> Vec<CaptureSummary> {
+    let offset = path.and_then(|path| path.matched.clock.as_ref()).map(|clock| clock.offset / 1000);
+    let vantages = facts.vantages.iter().enumerate();
+    let files = vantages.flat_map(|(vantage, facts)| {
+        let offset = offset.map(|offset| if vantage == 0 { offset } else { 0 });
+        captures(facts).map(move |file| CaptureSummary { clock_offset_us: offset, ..file })
+    });
+    files.collect()
 }
 
 fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {
@@ -208,6 +290,50 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
+        imap: imap(&facts.imap),
+        smtp: smtp(facts),
+        mapi: mapi(facts),
+        tls: TlsSummary {
+            handshakes: facts.handshakes.len() as u64,
+            certificates_seen: facts.handshakes.iter().filter(|row| !row.chain().is_empty()).count() as u64,
+        },
+    }
+}
+
+fn imap(facts: &ImapFacts) -> ImapSummary {
+    let count = |is: fn(&ImapRow) -> bool| facts.rows.iter().filter(|row| is(row)).count() as u64;
+    let highest = |level: &Level| level.peak().map_or(0, |(_, count)| count);
+    let has_login = |session: &&ImapSession| session.authenticated.is_some();
+    ImapSummary {
+        sessions: facts.sessions.len() as u64,
+        authenticated: facts.sessions.iter().filter(has_login).count() as u64,
+        rejected: count(ImapRow::is_refused_login),
+        replies_no: count(|row| row.kind == ImapKind::Command && row.status() == Some(Status::No)),
+        max_concurrent_per_user: facts.open.by_user.values().map(highest).max().unwrap_or(0),
+        max_concurrent_per_ip: facts.open.by_ip.values().map(highest).max().unwrap_or(0),
+    }
+}
+
+fn smtp(facts: &VantageFacts) -> SmtpSummary {
+    let flows: BTreeSet<FlowId> = facts.smtp.iter().map(|row| row.flow).collect();
+    SmtpSummary {
+        sessions: flows.len() as u64,
+        rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
+    }
+}
+
+fn mapi(facts: &VantageFacts) -> MapiSummary {
+    let mapi = &facts.mapi;
+    let own = || mapi.own().filter(|connection| connection.is_mapi());
+    let rows = || own().flat_map(|connection| mapi.rows_of(connection)).filter(|row| row.interface.is_mapi());
+    let calls = || rows().filter(|row| row.kind == RpcKind::Call && row.request.is_some());
+    let servers: BTreeSet<IpAddr> = own().map(|connection| connection.identity.address).collect();
+    MapiSummary {
+        associations: mapi.associations.len() as u64,
+        connections: own().count() as u64,
+        calls: calls().count() as u64,
+        faults: rows().filter(|row| matches!(row.answer, Answer::Fault(_))).count() as u64,
+        servers: servers.into_iter().collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{LimitHits, Notifications};
+use crate::facts::{Calls, Handshakes, Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -26,6 +26,11 @@ pub(crate) struct Learnt {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
+    pub(crate) smtp: SmtpReplies,
+    pub(crate) rpcs: Rpcs,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -39,6 +44,11 @@ impl Shard {
         };
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),
+            imap: Imap::new(config.memory / 8),
+            smtp: SmtpReplies::new(config.memory / 16),
+            rpcs: Rpcs::new(config.memory / 8),
+            handshakes: Handshakes::new(config.memory / 32),
+            calls: Calls::new(config.memory / 32),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -66,14 +76,19 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, limits }
+        let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
     }
 }
 
 /// Takes the streams of the flows, has them dissected, and files the events.
 struct Desk {
     notifications: Notifications,
+    imap: Imap,
+    smtp: SmtpReplies,
+    rpcs: Rpcs,
+    handshakes: Handshakes,
+    calls: Calls,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -81,10 +96,17 @@ struct Desk {
 impl Desk {
     fn file(&mut self, flow: &FlowRef) {
         for event in self.events.drain(..) {
+            let ends = [flow.orig, flow.resp];
             match event {
                 Event::Http(transaction) => {
-                    self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
+                    self.notifications.apply(flow.id, ends, &transaction);
+                    self.calls.apply(flow.id, ends, &transaction);
+                    self.rpcs.http(flow.id, ends, &transaction);
                 }
+                Event::Imap(client, fact) => self.imap.apply(flow.id, ends, client, &fact),
+                Event::Smtp(reply) => self.smtp.apply(flow.id, ends, *reply),
+                Event::Rpc(rpc) => self.rpcs.apply(flow.id, ends, &rpc),
+                Event::Tls(handshake) => self.handshakes.apply(flow.id, ends, &handshake),
             }
         }
     }

@@ -3,19 +3,22 @@
 use sibtrace::{Config, Report};
 
 use super::reading::Reading;
-use crate::args::{Analyze, FailOn, Format, Look};
+use crate::args::{Analyze, Destination, FailOn, Format, Judgement, Look};
 use crate::exit::{Exit, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::text::{self, Style};
 use crate::output::{json, rows};
 use crate::settings::{self, Known};
 
+/// The forms of a report.
+pub(super) const FORMATS: [Format; 3] = [Format::Text, Format::Json, Format::Ndjson];
+
 pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
     let mut config = Config::default();
     args.site.configure(&mut config);
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
-    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson])?;
+    let format = args.destination.format(&FORMATS)?;
 
     let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
@@ -23,16 +26,28 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
+    present(&reading, format, &args.judgement, &args.destination, look, known)
+}
+
+/// Judges what was read and writes the report.
+pub(super) fn present(
+    reading: &Reading,
+    format: Format,
+    judgement: &Judgement,
+    destination: &Destination,
+    look: &Look,
+    known: &[Known],
+) -> Result<Exit> {
     let mut report = reading.analyzer.judge(&reading.facts);
     settings::set_aside(&mut report, known);
-    let exit = exit(&report, args.judgement.fail_on, reading.exit);
-    report.findings.retain(|finding| finding.severity >= args.judgement.min_severity.into());
+    let exit = exit(&report, judgement.fail_on, reading.exit);
+    report.findings.retain(|finding| finding.severity >= judgement.min_severity.into());
 
-    args.destination.write(|output| match format {
+    destination.write(|output| match format {
         Format::Json => json::report(output, &report),
         Format::Ndjson => rows::ndjson(output, &report.findings),
         _ => {
-            let style = Style::new(look, &args.destination, reading.start());
+            let style = Style::new(look, destination, reading.start());
             let page = text::report(&report, &reading.facts, &reading.config, &style);
             output.text(&page, look.color)
         }

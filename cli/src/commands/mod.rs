@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod analyze;
+mod compare;
 mod config;
 mod extract;
 mod follow;
@@ -16,6 +17,7 @@ use crate::settings::Known;
 pub(crate) fn run(args: &Args, known: &[Known]) -> Result<Exit> {
     match &args.command {
         Command::Analyze(analyze) => analyze::run(analyze, &args.look, known),
+        Command::Compare(compare) => compare::run(compare, &args.look, known),
         Command::Extract(extract) => extract::run(extract, &args.look),
         Command::Rule(rule) => rule::run(rule, &args.look),
         Command::Follow(follow) => follow::run(follow, &args.look),

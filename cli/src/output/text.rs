@@ -1,13 +1,18 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
+mod accounts;
+mod associations;
 mod findings;
 mod fold;
+mod handshakes;
 mod header;
 mod limits;
 pub(crate) mod markdown;
 mod page;
+mod path;
 #[cfg(test)]
 pub(crate) mod samples;
+mod smtp;
 mod style;
 mod subscriptions;
 mod timeline;
@@ -27,9 +32,14 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     }
     header::captures(&mut page, report, facts, style);
     header::traffic(&mut page, report, facts);
+    path::picture(&mut page, report);
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);
+    accounts::table(&mut page, facts, config, style);
+    smtp::table(&mut page, facts);
+    associations::table(&mut page, report, facts, style);
+    handshakes::table(&mut page, facts, config, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);
     limits::further(&mut page, report);

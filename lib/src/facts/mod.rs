@@ -2,20 +2,38 @@
 
 mod copies;
 mod coverage;
+mod ews;
+mod imap;
 mod intern;
+pub mod mapi;
 mod notifications;
 mod reachability;
+mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub(crate) use ews::Calls;
+pub use ews::{EwsReply, EwsRow, Interface};
+pub use imap::{
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
+    TurnedAway,
+};
+pub(crate) use imap::{Imap, TLS_PORT};
+pub use mapi::Mapi;
+pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
-pub use reachability::{Reach, Service};
+pub use reachability::{Reach, Service, SilentPings};
+pub(crate) use smtp::SmtpReplies;
+pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
+pub(crate) use tls::Handshakes;
+pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
@@ -51,8 +69,18 @@ pub struct VantageFacts {
     pub notifications: Vec<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
     pub subscriptions: Vec<Subscription>,
+    /// TLS handshakes, in the order of their ends.
+    pub handshakes: Vec<HandshakeRow>,
+    /// Calls of Exchange Web Services in clear, and WebDAV, in the order of completion.
+    pub ews: Vec<EwsRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// IMAP sessions, log-ins and commands.
+    pub imap: ImapFacts,
+    /// SMTP replies, in the order of completion.
+    pub smtp: Vec<SmtpRow>,
+    /// What MAPI clients did.
+    pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -77,27 +105,61 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
+    pub(crate) smtp: SmtpReplies,
+    pub(crate) rpcs: Rpcs,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            rpcs,
+            handshakes,
+            calls,
+            mut limits,
+        } = gathered;
         let (mut notifications, full) = notifications.finish();
+        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
-        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (smtp, smtp_full) = smtp.finish(&connections);
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        limits.extend([full, imap_full, smtp_full, pairs]);
+        let (handshakes, full) = handshakes.finish(&coverage);
+        limits.extend(full);
+        let (ews, full) = calls.finish();
+        limits.push(full);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        let (mapi, full) = Mapi::new(rpcs, &connections);
+        limits.push(full);
         copies::mark(&mut notifications, &connections);
+        let mut subscriptions = subscriptions::group(&notifications);
+        ews::tell(&ews, &mut subscriptions);
         VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
-            subscriptions: subscriptions::group(&notifications),
+            subscriptions,
             reachability: reachability::reach(&connections, &config.ports, pings),
             files,
             coverage,
             connections,
             protocols,
             notifications,
+            imap,
+            smtp,
+            mapi,
+            handshakes,
+            ews,
             limits,
         }
     }

@@ -113,6 +113,7 @@ impl Lone {
             sides: [side, Side { sha256, ..Side::default() }],
             syn: Some(self.replay(key, |packet| Syn::new(at, packet.ip, packet.tcp))),
             syn_ack: None,
+            other_syn_ack: None,
             syn_count: 1,
             last_syn: Some(at),
             reset: None,

@@ -5,6 +5,7 @@ mod duplicate;
 mod handover;
 mod key;
 mod lone;
+mod opening;
 mod outcome;
 mod pending;
 mod receiver;
@@ -20,6 +21,7 @@ mod tests;
 mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
+pub use opening::Opening;
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
 #[cfg(test)]
 use table::Overflows;
@@ -143,6 +145,8 @@ pub struct Connection {
     pub syn: Option<Syn>,
     /// The first SYN with ACK.
     pub syn_ack: Option<Syn>,
+    /// A SYN with ACK of another initial sequence number than the first one: somebody else answered, too.
+    pub other_syn_ack: Option<Moment>,
     /// Copies of the first SYN, itself included.
     pub syn_count: u32,
     /// The last copy of the SYN.
@@ -206,6 +210,9 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
+    /// The first packet, second copies and resets not counted, that came from another hardware address: it and its
+    /// TTL.
+    pub other_mac: Option<([u8; 6], u8, Moment)>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
     /// No acknowledgment of its last bytes was captured.
@@ -213,6 +220,8 @@ pub struct Side {
     /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
     /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,
+    /// Its first bytes; `None` where none were seen.
+    pub opening: Option<Opening>,
 }
 
 /// A SYN as it shows the stack that made it.

@@ -42,6 +42,18 @@ pub struct Config {
     pub proxy_addrs: Vec<IpAddr>,
     /// `--keepalive-interval`, when it is not the port's default.
     pub keepalive_interval_s: Option<u64>,
+    /// `--imap-limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imap_limit: Option<String>,
+    /// `--gateway-name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_name: Option<String>,
+    /// `--trust`: a file beside the label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
+    /// `--now`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
 }
 
 impl Config {
@@ -58,6 +70,13 @@ impl Config {
             .collect();
         if let Some(seconds) = self.keepalive_interval_s {
             args.extend(["--keepalive-interval".into(), format!("{seconds}s")]);
+        }
+        if let Some(limits) = &self.imap_limit {
+            args.extend(["--imap-limit".into(), limits.clone()]);
+        }
+        let texts = [("--gateway-name", &self.gateway_name), ("--trust", &self.trust), ("--now", &self.now)];
+        for (option, text) in texts {
+            args.extend(text.iter().flat_map(|text| [option.to_owned(), text.clone()]));
         }
         args
     }

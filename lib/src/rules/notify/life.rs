@@ -9,7 +9,7 @@ use crate::config::IMP_NOTIFY_PORT;
 use crate::facts::{NotificationRow, Subscription};
 use crate::flow::{FlowId, Moment};
 use crate::proto::Guid;
-use crate::rules::{Confidence, Draft, Findings, View};
+use crate::rules::{Confidence, Context, Draft, Findings, View};
 use crate::time::{Timestamp, nanos};
 
 /// A new subscription seen this long after the last notification of another took over from it: Unity
@@ -77,9 +77,11 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
     let successors = successors(view, &lives);
     for ((subscription, life), successor) in view.facts.subscriptions.iter().zip(&mut lives).zip(successors) {
         life.successor = successor;
-        let Some(last) = subscription.last(view.facts).filter(|_| !life.ended) else {
+        // A retry is no new sign of life.
+        let Some(last) = life.tries.last().filter(|_| !life.ended) else {
             continue;
         };
+        let last = &view.facts.notifications[subscription.rows[last.first]];
         let pause = Pause { view, subscription, after: last };
         let next = successor.and_then(|next| view.facts.subscriptions[next].first(view.facts));
         let gap = match (next, view.end()) {
@@ -100,7 +102,7 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
 }
 
 fn life(view: &View<'_>, subscription: &Subscription) -> Life {
-    let interval = view.config.interval_on(subscription.port);
+    let interval = subscription.interval.unwrap_or_else(|| view.config.interval_on(subscription.port));
     let interval_s = nanos(interval) as f64 / 1e9;
     let rows: Vec<&NotificationRow> =
         subscription.rows.iter().map(|row| &view.facts.notifications[*row]).collect();
@@ -317,6 +319,7 @@ impl Life {
 
 /// For every subscription with gaps longer than `limit` seconds, states the longest of them and how many there are.
 pub(crate) fn each_gap_over(
+    cx: &Context<'_>,
     view: &View<'_>,
     limit: impl Fn(&Life) -> f64,
     out: &mut Findings<'_>,
@@ -324,7 +327,8 @@ pub(crate) fn each_gap_over(
 ) {
     for (subscription, life) in view.facts.subscriptions.iter().zip(&view.lives) {
         let limit = limit(life);
-        let gaps: Vec<&Gap> = life.gaps.iter().filter(|gap| gap.seconds > limit).collect();
+        let remains = |gap: &&Gap| cx.remains(view, &subscription.request_id, gap) > limit;
+        let gaps: Vec<&Gap> = life.gaps.iter().filter(|gap| gap.seconds > limit).filter(remains).collect();
         let Some(longest) = gaps.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else {
             continue;
         };

@@ -1,12 +1,18 @@
 //! The stories behind the captures: for every rule one that it must tell and one that it must not.
 
+mod calls;
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
+mod mapi;
+mod paths;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
+mod tls;
 mod vanishing;
 
 use crate::cuc::{Lab, at};
@@ -14,25 +20,32 @@ use crate::scenario::{File, Scenario};
 use crate::site::{CUC, Delivery, Subscription, near};
 use crate::tcp::Stack;
 use crate::time::SECOND;
+use crate::two_ends::Pair;
 
 /// All scenarios.
 pub fn all() -> Vec<Scenario> {
     [
         healthy::scenarios(),
+        mapi::scenarios(),
         reach::scenarios(),
         sources::scenarios(),
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
+        calls::scenarios(),
+        tls::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
 
 /// All captures and labels, as paths below `testdata` and bytes.
 pub fn files() -> Vec<File> {
-    all().into_iter().flat_map(Scenario::files).collect()
+    let pairs = paths::pairs().into_iter().flat_map(Pair::files);
+    all().into_iter().flat_map(Scenario::files).chain(pairs).collect()
 }
 
 /// A lab with Unity Connection at work for so many minutes, and nothing of Exchange yet.
