@@ -21,7 +21,7 @@ pub struct Analyzer {
 
 /// What a caller may watch while captures are read.
 pub trait Sink {
-    /// Called about once per megabyte: bytes read so far, and the size of all inputs where it is known. Returns
+    /// Called a few times per megabyte: bytes read so far, and the size of all inputs where it is known. Returns
     /// whether to go on.
     fn progress(&mut self, read: u64, total: Option<u64>) -> bool {
         let _ = (read, total);
