@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Compare, look: &Look, known: &[Known]) -> Result<Exit> 
     args.running.configure(&mut config);
     let format = args.destination.format(&analyze::FORMATS)?;
     let reading = both(&args.exchange, &args.cuc, config, look)?;
-    analyze::present(&reading, format, &args.judgement, &args.destination, look, known)
+    analyze::present(reading, format, &args.judgement, &args.destination, look, known)
 }
 
 /// Reads both ends, the Exchange side first.
