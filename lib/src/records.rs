@@ -437,8 +437,8 @@ fn connection(view: &View<'_>, stream: usize, row: &Connection, digests: bool) -
         out_of_order: both(|side| side.out_of_order),
         conflicting: both(|side| side.conflicting),
         digest: digests.then(|| PayloadDigest {
-            orig_sha256: orig.sha256.map(|digest| hex(&digest)),
-            resp_sha256: resp.sha256.map(|digest| hex(&digest)),
+            orig_sha256: orig.sha256.as_deref().map(|digest| hex(digest)),
+            resp_sha256: resp.sha256.as_deref().map(|digest| hex(digest)),
         }),
     }
 }

@@ -90,7 +90,7 @@ impl Lone {
     pub(super) fn row(&self, key: &FlowKey, digest: bool) -> Connection {
         let Lone { id, at, ttl, mac, .. } = *self;
         let (orig, resp) = self.ends(key);
-        let sha256 = digest.then(|| Sha256::new().finalize().into());
+        let sha256 = digest.then(|| Box::new(Sha256::new().finalize().into()));
         let side = Side {
             packets: 1,
             first: Some(at),
@@ -99,7 +99,7 @@ impl Lone {
             ttl_range: (ttl, ttl),
             mac,
             unanswered: true,
-            sha256,
+            sha256: sha256.clone(),
             ..Side::default()
         };
         Connection {

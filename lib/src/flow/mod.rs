@@ -28,6 +28,7 @@ use table::Overflows;
 pub(crate) use table::{Flows, Limits};
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use crate::time::Timestamp;
 
@@ -41,23 +42,36 @@ pub struct Moment {
 }
 
 /// A frame: the file of its capture, and its number there. Orders by file, then number.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameId(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// One more than the number itself: without zero, an `Option` of a moment takes no more room than a moment, of which
+// every connection has ten.
+pub struct FrameId(NonZeroU64);
 
 impl FrameId {
     /// From the index of the file and the frame's number in it (from 1, below 2^48).
     pub const fn new(file: u16, number: u64) -> Self {
-        FrameId((file as u64) << 48 | number & 0xffff_ffff_ffff)
+        FrameId(NonZeroU64::MIN.saturating_add((file as u64) << 48 | number & 0xffff_ffff_ffff))
     }
 
     /// Index of the file in its capture.
     pub const fn file(self) -> usize {
-        (self.0 >> 48) as usize
+        (self.bits() >> 48) as usize
     }
 
     /// Number of the frame in its file, from 1.
     pub const fn number(self) -> u64 {
-        self.0 & 0xffff_ffff_ffff
+        self.bits() & 0xffff_ffff_ffff
+    }
+
+    const fn bits(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+/// Frame 0, which no file has.
+impl Default for FrameId {
+    fn default() -> Self {
+        FrameId::new(0, 0)
     }
 }
 
@@ -219,7 +233,7 @@ pub struct Side {
     pub unanswered: bool,
     /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
     /// where some of it is missing.
-    pub sha256: Option<[u8; 32]>,
+    pub sha256: Option<Box<[u8; 32]>>,
     /// Its first bytes; `None` where none were seen.
     pub opening: Option<Opening>,
 }

@@ -4,7 +4,7 @@
 //! Limits: only the last 32 slices of a direction are known, and a copy is compared with those slices that lie
 //! whole within it. A retransmission that was cut anew into smaller segments is not compared.
 
-use ahash::RandomState;
+use twox_hash::XxHash3_64;
 
 const REMEMBERED: usize = 32;
 
@@ -46,9 +46,9 @@ impl Recent {
     }
 }
 
-/// Only compared within one run. The keys are fixed, so that two runs agree.
+/// Of all bytes that are handed on: no hash that is made for short keys will do.
 fn fingerprint(bytes: &[u8]) -> u64 {
-    RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344).hash_one(bytes)
+    XxHash3_64::oneshot(bytes)
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ impl Stream {
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {
-            outlet.side.sha256 = Some(digest.finalize().into());
+            outlet.side.sha256 = Some(Box::new(digest.finalize().into()));
         }
     }
 

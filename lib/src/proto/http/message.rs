@@ -30,10 +30,11 @@ pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
 
 /// Whether a target lies in a virtual directory of Exchange: Web Services, or the mailboxes of WebDAV.
 fn is_exchange(target: &str) -> bool {
-    let has = |folder: &str| {
-        target.as_bytes().windows(folder.len()).any(|part| part.eq_ignore_ascii_case(folder.as_bytes()))
+    let target = target.as_bytes();
+    let begins = |at: usize, folder: &[u8]| {
+        target.get(at..at + folder.len()).is_some_and(|part| part.eq_ignore_ascii_case(folder))
     };
-    has("/ews/") || has("/exchange/")
+    memchr::memchr_iter(b'/', target).any(|at| begins(at, b"/ews/") || begins(at, b"/exchange/"))
 }
 
 /// Whether the body of a request of interest is read.

@@ -64,13 +64,15 @@ fn moves(row: &EwsRow) -> impl Iterator<Item = &str> {
 
 /// States each source whose subscriptions change to another mailbox database in the middle of their lives.
 fn databases(view: &View<'_>, out: &mut Findings<'_>) {
-    let mut last: HashMap<&str, &NotificationRow> = HashMap::new();
+    let mut last: HashMap<&str, &NotificationRow, ahash::RandomState> = HashMap::default();
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
     for row in view.notifications() {
         let Some(id) = row.subscription_id.as_deref() else {
             continue;
         };
+        // An idle mailbox repeats its watermark.
         if let Some(before) = last.insert(id, row)
+            && before.watermark != row.watermark
             && let (Some(old), Some(new)) = (database(before), database(row))
             && old != new
         {
