@@ -1,5 +1,7 @@
 //! `sibtrace analyze`: the diagnosis of one vantage point.
 
+use std::io::Write;
+
 use sibtrace::{Config, Report};
 
 use super::reading::Reading;
@@ -7,7 +9,7 @@ use crate::args::{Analyze, FailOn, Format, Look};
 use crate::exit::{Exit, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::text::{self, Style};
-use crate::output::{json, rows};
+use crate::output::{html, json, rows};
 use crate::settings::{self, Known};
 
 pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
@@ -15,7 +17,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.site.configure(&mut config);
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
-    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson])?;
+    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Html])?;
 
     let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
@@ -31,6 +33,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.destination.write(|output| match format {
         Format::Json => json::report(output, &report),
         Format::Ndjson => rows::ndjson(output, &report.findings),
+        Format::Html => output.write_all(html::report(&report, &reading.facts, &reading.config).as_bytes()),
         _ => {
             let style = Style::new(look, &args.destination, reading.start());
             let page = text::report(&report, &reading.facts, &reading.config, &style);

@@ -1,6 +1,7 @@
 //! Where the output goes, and in which form.
 
 pub(crate) mod clean;
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod rows;
 pub(crate) mod text;
@@ -57,6 +58,7 @@ fn by_suffix(path: &Path) -> Format {
         Some("json") => Format::Json,
         Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("csv") => Format::Csv,
+        Some("html" | "htm") => Format::Html,
         _ => Format::Text,
     }
 }
