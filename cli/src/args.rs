@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use sibtrace::config::{Config, Network, Ports};
+use sibtrace::config::{Config, ImapLimits, Network, Ports};
 use sibtrace::records::Kind;
 
 pub(crate) use names::{nearest, rule};
@@ -178,6 +178,9 @@ pub(crate) struct Site {
     /// Reply latency that is worth a finding
     #[arg(long, value_name = "DUR", default_value_t = Length(Config::default().slow_reply))]
     pub(crate) slow_reply: Length,
+    /// Configured limits of the IMAP server; auto: the defaults of the Exchange version that shows itself
+    #[arg(long, value_name = "user=N,ip=N,total=N,command=N", default_value = "auto")]
+    pub(crate) imap_limit: Auto<ImapLimits>,
 }
 
 /// Which rules run, and what becomes of their findings.

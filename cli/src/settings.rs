@@ -57,6 +57,7 @@ impl Site {
         config.keepalive_tolerance = self.keepalive_tolerance.given().map(|length| length.0);
         config.stale_after = self.stale_after.0;
         config.slow_reply = self.slow_reply.0;
+        config.imap_limits = self.imap_limit.given().unwrap_or_default();
     }
 }
 

@@ -180,7 +180,7 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, mut limits } = self.shard.finish();
+        let Learnt { connections, protocols, notifications, imap, smtp, mut limits } = self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
             limit: self.fragment_bytes as u64,
@@ -196,7 +196,8 @@ impl Point {
             file.notes.extend(notes);
         }
         let (coverage, pings) = (self.coverage, self.pings);
-        let gathered = Gathered { files, coverage, pings, connections, protocols, notifications, limits };
+        let gathered =
+            Gathered { files, coverage, pings, connections, protocols, notifications, imap, smtp, limits };
         VantageFacts::new(config, gathered)
     }
 }

@@ -29,6 +29,8 @@ pub struct Config {
     pub stale_after: Duration,
     /// A reply that takes longer than this is worth a finding. A healthy reply takes about 5 ms.
     pub slow_reply: Duration,
+    /// The IMAP server's configured limits, where they are known.
+    pub imap_limits: ImapLimits,
     /// The worst that the stores of one analysis may hold in bytes; every store's limit follows from it.
     pub memory: u64,
     /// Worker threads; 0 means the machine's cores.
@@ -53,6 +55,7 @@ impl Default for Config {
             keepalive_tolerance: None,
             stale_after: Duration::from_secs(15 * 60),
             slow_reply: Duration::from_secs(5),
+            imap_limits: ImapLimits::default(),
             memory: 512 << 20,
             threads: 0,
             payload_digest: false,
@@ -101,6 +104,42 @@ impl Default for Ports {
             epm: vec![135],
             tls: vec![443],
         }
+    }
+}
+
+/// Limits of an IMAP server as configured (Set-ImapSettings). `None`: the default of the Exchange version that shows
+/// itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImapLimits {
+    /// MaxConnectionsPerUser: sessions of one account.
+    pub user: Option<u64>,
+    /// MaxConnectionFromSingleIP: connections of one client address.
+    pub ip: Option<u64>,
+    /// MaxConnections: connections in total.
+    pub total: Option<u64>,
+    /// MaxCommandSize: bytes of a command line.
+    pub command: Option<u64>,
+}
+
+impl std::str::FromStr for ImapLimits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut limits = ImapLimits::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, number) = part.split_once('=').ok_or("write user=N,ip=N,total=N,command=N")?;
+            let limit = match name.trim() {
+                "user" => &mut limits.user,
+                "ip" => &mut limits.ip,
+                "total" => &mut limits.total,
+                "command" => &mut limits.command,
+                other => return Err(format!("{other:?} is no limit: there are user, ip, total and command")),
+            };
+            let number = number.trim();
+            *limit = Some(number.parse().map_err(|_| format!("{number:?} is no number"))?);
+        }
+        Ok(limits)
     }
 }
 
@@ -181,6 +220,16 @@ mod tests {
         assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("192.0.2.1".parse().unwrap()));
         assert!("10.1.2.3/33".parse::<Network>().is_err());
         assert!("exchange".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn limits_are_given_by_name() {
+        let limits: ImapLimits = "user=16, total=2400".parse().unwrap();
+        assert_eq!((limits.user, limits.ip, limits.total), (Some(16), None, Some(2400)));
+        assert_eq!("".parse(), Ok(ImapLimits::default()));
+        for wrong in ["user", "agents=3", "user=many", "user=-1"] {
+            assert!(wrong.parse::<ImapLimits>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,11 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod imap;
+mod smtp;
+
+pub use imap::ImapRecord;
+pub use smtp::SmtpRecord;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,6 +24,10 @@ pub enum Kind {
     Notifications,
     /// Push subscriptions.
     Subscriptions,
+    /// IMAP commands, greetings and BYEs.
+    Imap,
+    /// SMTP replies.
+    Smtp,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -26,14 +36,22 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 4] =
-        [Kind::Notifications, Kind::Subscriptions, Kind::Connections, Kind::Reachability];
+    pub const ALL: [Kind; 6] = [
+        Kind::Notifications,
+        Kind::Subscriptions,
+        Kind::Imap,
+        Kind::Smtp,
+        Kind::Connections,
+        Kind::Reachability,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Notifications => "notifications",
             Kind::Subscriptions => "subscriptions",
+            Kind::Imap => "imap",
+            Kind::Smtp => "smtp",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -63,6 +81,10 @@ pub enum Record {
     Notification(Box<NotificationRecord>),
     /// A push subscription.
     Subscription(Box<SubscriptionRecord>),
+    /// An IMAP command, greeting or BYE.
+    Imap(Box<ImapRecord>),
+    /// An SMTP reply.
+    Smtp(Box<SmtpRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -231,6 +253,14 @@ pub fn records<'a>(
             let all: Vec<Record> =
                 subscriptions(&view).map(|record| Record::Subscription(Box::new(record))).collect();
             all
+        })),
+        Kind::Imap => Box::new(views.flat_map(|view| {
+            let rows = view.facts.imap.rows.iter();
+            rows.map(move |row| Record::Imap(Box::new(imap::record(&view, row))))
+        })),
+        Kind::Smtp => Box::new(views.flat_map(|view| {
+            let rows = view.facts.smtp.iter();
+            rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
-use crate::facts::{Facts, VantageFacts};
+use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
+use crate::flow::FlowId;
+use crate::proto::imap::Status;
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -80,6 +82,42 @@ pub struct Summary {
     pub connections: u64,
     /// Push notifications.
     pub notifications: NotificationSummary,
+    /// IMAP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub imap: ImapSummary,
+    /// SMTP.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub smtp: SmtpSummary,
+}
+
+/// Counts of IMAP.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ImapSummary {
+    /// Connections to IMAP servers that were established.
+    pub sessions: u64,
+    /// Of these, those in which somebody logged in.
+    pub authenticated: u64,
+    /// Log-ins that were refused.
+    pub rejected: u64,
+    /// Tagged NO replies to any command.
+    pub replies_no: u64,
+    /// Most authenticated sessions that one account had on one server at once.
+    pub max_concurrent_per_user: u64,
+    /// Most connections that one client had to one server at once.
+    pub max_concurrent_per_ip: u64,
+}
+
+/// Counts of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SmtpSummary {
+    /// Connections in which SMTP was spoken.
+    pub sessions: u64,
+    /// Replies that refuse something, for now (4xx) or for good (5xx).
+    pub rejected: u64,
 }
 
 /// Counts of push notifications.
@@ -208,6 +246,30 @@ fn summary(facts: &VantageFacts) -> Summary {
                 .collect(),
             servers: servers.into_iter().map(str::to_owned).collect(),
         },
+        imap: imap(&facts.imap),
+        smtp: smtp(facts),
+    }
+}
+
+fn imap(facts: &ImapFacts) -> ImapSummary {
+    let count = |is: fn(&ImapRow) -> bool| facts.rows.iter().filter(|row| is(row)).count() as u64;
+    let highest = |level: &Level| level.peak().map_or(0, |(_, count)| count);
+    let has_login = |session: &&ImapSession| session.authenticated.is_some();
+    ImapSummary {
+        sessions: facts.sessions.len() as u64,
+        authenticated: facts.sessions.iter().filter(has_login).count() as u64,
+        rejected: count(ImapRow::is_refused_login),
+        replies_no: count(|row| row.kind == ImapKind::Command && row.status() == Some(Status::No)),
+        max_concurrent_per_user: facts.open.by_user.values().map(highest).max().unwrap_or(0),
+        max_concurrent_per_ip: facts.open.by_ip.values().map(highest).max().unwrap_or(0),
+    }
+}
+
+fn smtp(facts: &VantageFacts) -> SmtpSummary {
+    let flows: BTreeSet<FlowId> = facts.smtp.iter().map(|row| row.flow).collect();
+    SmtpSummary {
+        sessions: flows.len() as u64,
+        rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{LimitHits, Notifications};
+use crate::facts::{Imap, LimitHits, Notifications, SmtpReplies};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Learnt {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -39,6 +41,8 @@ impl Shard {
         };
         let desk = Desk {
             notifications: Notifications::new(config.memory / 4),
+            imap: Imap::new(config.memory / 8),
+            smtp: SmtpReplies::new(config.memory / 16),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -66,14 +70,16 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, limits }
+        let Desk { notifications, imap, smtp, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, imap, smtp, limits }
     }
 }
 
 /// Takes the streams of the flows, has them dissected, and files the events.
 struct Desk {
     notifications: Notifications,
+    imap: Imap,
+    smtp: SmtpReplies,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -85,6 +91,8 @@ impl Desk {
                 Event::Http(transaction) => {
                     self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
                 }
+                Event::Imap(client, fact) => self.imap.apply(flow.id, [flow.orig, flow.resp], client, &fact),
+                Event::Smtp(reply) => self.smtp.apply(flow.id, [flow.orig, flow.resp], *reply),
             }
         }
     }

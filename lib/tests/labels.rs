@@ -146,6 +146,7 @@ fn config(args: &[String]) -> Config {
             "--cuc-addr" => config.cuc_addrs.push(network()),
             "--proxy-addr" => config.proxy_addrs.push(network()),
             "--keepalive-interval" => config.keepalive_interval = Some(duration()),
+            "--imap-limit" => config.imap_limits = value.parse().expect("limits"),
             "--slow-reply" => config.slow_reply = duration(),
             other => panic!("labels do not use {other} yet"),
         }

@@ -1,5 +1,6 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
+mod accounts;
 mod findings;
 pub(crate) mod fold;
 pub(crate) mod header;
@@ -8,6 +9,7 @@ pub(crate) mod markdown;
 mod page;
 #[cfg(test)]
 pub(crate) mod samples;
+mod smtp;
 mod style;
 mod subscriptions;
 mod timeline;
@@ -35,6 +37,8 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);
+    accounts::table(&mut page, facts, config, style);
+    smtp::table(&mut page, facts);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);
     limits::further(&mut page, report);

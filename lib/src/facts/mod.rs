@@ -2,19 +2,28 @@
 
 mod copies;
 mod coverage;
+mod imap;
 mod intern;
 mod notifications;
 mod reachability;
+mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub use imap::{
+    Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
+    TurnedAway,
+};
+pub(crate) use imap::{Imap, TLS_PORT};
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
 pub use reachability::{Reach, Service};
+pub(crate) use smtp::SmtpReplies;
+pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
 
 use std::collections::BTreeMap;
@@ -53,6 +62,10 @@ pub struct VantageFacts {
     pub subscriptions: Vec<Subscription>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
+    /// IMAP sessions, log-ins and commands.
+    pub imap: ImapFacts,
+    /// SMTP replies, in the order of completion.
+    pub smtp: Vec<SmtpRow>,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -77,16 +90,31 @@ pub(crate) struct Gathered {
     pub(crate) connections: Vec<Connection>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
+    pub(crate) imap: Imap,
+    pub(crate) smtp: SmtpReplies,
     pub(crate) limits: Vec<LimitHits>,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered { files, coverage, pings, connections, protocols, notifications, mut limits } = gathered;
+        let Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            mut limits,
+        } = gathered;
         let (mut notifications, full) = notifications.finish();
+        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
-        limits.extend([full, LimitHits { store: "pairs of hosts that ping", limit, hits }]);
+        let (smtp, smtp_full) = smtp.finish(&connections);
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        limits.extend([full, imap_full, smtp_full, pairs]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         copies::mark(&mut notifications, &connections);
         VantageFacts {
@@ -98,6 +126,8 @@ impl VantageFacts {
             connections,
             protocols,
             notifications,
+            imap,
+            smtp,
             limits,
         }
     }

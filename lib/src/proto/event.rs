@@ -1,5 +1,7 @@
 //! Protocol facts as the dissectors hand them on.
 
+use super::imap;
+use super::smtp::SmtpReply;
 use crate::flow::{Dir, Moment};
 
 /// One protocol fact.
@@ -8,6 +10,10 @@ use crate::flow::{Dir, Moment};
 pub enum Event {
     /// An HTTP request, its reply, or both (RFC 9110, 3.4).
     Http(Box<Transaction>),
+    /// A fact of an IMAP connection, and the direction of its client.
+    Imap(Dir, Box<imap::Fact>),
+    /// An SMTP reply and the command that it answers.
+    Smtp(Box<SmtpReply>),
 }
 
 /// An HTTP request with the final reply that answers it.

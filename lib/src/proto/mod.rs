@@ -4,7 +4,13 @@ pub mod event;
 mod ews;
 mod guid;
 mod http;
+pub mod imap;
+mod lines;
+pub mod ntlm;
+pub mod sasl;
+mod secret;
 mod session;
+pub mod smtp;
 pub mod subscription_id;
 pub mod watermark;
 mod xml;
@@ -14,6 +20,9 @@ pub use event::{
     Transaction,
 };
 pub use guid::Guid;
+pub use ntlm::Ntlm;
+pub use sasl::{Credentials, Mechanism};
+pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
 pub use watermark::Watermark;
@@ -23,7 +32,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

@@ -17,7 +17,7 @@ use super::Guid;
 use crate::time::Timestamp;
 
 /// Padding may be there or not: copies in logs and tickets lose it.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );

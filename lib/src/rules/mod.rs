@@ -6,10 +6,12 @@ mod capture;
 mod context;
 mod draft;
 mod finding;
+mod imap;
 mod jumps;
 mod notify;
 mod reach;
 mod sight;
+mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
 mod words;
@@ -53,8 +55,23 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyRetry,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
+    &imap::ImapAuthThrottled,
+    &imap::ImapAuthRejected,
+    &imap::ImapAccountLockout,
+    &imap::ImapConnectionLimit,
+    &imap::ImapLoginDisabled,
+    &imap::ImapMailboxUnavailable,
+    &imap::ImapServerBye,
+    &imap::ImapIdleTimeout,
+    &imap::ImapCommandTooLong,
+    &imap::ImapTlsUnavailable,
+    &imap::ImapPlaintextCredentials,
     &reach::imap_closed::ImapPortClosed,
     &reach::imap_filtered::ImapPortFiltered,
+    &smtp::SmtpConnectionLimit,
+    &smtp::SmtpRateLimit,
+    &smtp::SmtpBackpressure,
+    &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
     &reach::mapi_closed::MapiPortClosed,

@@ -42,6 +42,9 @@ pub struct Config {
     pub proxy_addrs: Vec<IpAddr>,
     /// `--keepalive-interval`, when it is not the port's default.
     pub keepalive_interval_s: Option<u64>,
+    /// `--imap-limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imap_limit: Option<String>,
 }
 
 impl Config {
@@ -58,6 +61,9 @@ impl Config {
             .collect();
         if let Some(seconds) = self.keepalive_interval_s {
             args.extend(["--keepalive-interval".into(), format!("{seconds}s")]);
+        }
+        if let Some(limits) = &self.imap_limit {
+            args.extend(["--imap-limit".into(), limits.clone()]);
         }
         args
     }

@@ -13,6 +13,7 @@ pub mod container;
 pub mod cuc;
 pub mod damage;
 pub mod ews;
+pub mod imap;
 pub mod label;
 pub mod link;
 pub mod rng;

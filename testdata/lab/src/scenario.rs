@@ -70,6 +70,12 @@ impl Scenario {
         self
     }
 
+    /// The user names the limits of the IMAP server.
+    pub fn imap_limit(mut self, limits: &str) -> Self {
+        self.config.imap_limit = Some(limits.into());
+        self
+    }
+
     /// A finding that must be reported, with the notifications that must be among its evidence.
     pub fn expect(self, rule: &str, subject: &str, sent: &[&Sent]) -> Self {
         let packets: Vec<PacketId> = sent.iter().map(|sent| sent.packet()).collect();

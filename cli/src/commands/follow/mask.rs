@@ -2,12 +2,18 @@
 //!
 //! HTTP `Authorization` and `Proxy-Authorization`, the arguments of IMAP `LOGIN` and `AUTHENTICATE` and of SMTP `AUTH`,
 //! and the lines of the SASL dialogue that follows (RFC 4954, RFC 9051 section 6.2.2). The protocol is not asked for:
-//! a line that looks like a credential is treated as one.
+//! a line that looks like a credential is treated as one. What was said in a SASL dialogue is a secret for the rest of the
+//! connection: a client that is out of step says it again, and the server quotes it.
 
 use sibtrace::flow::Dir;
 
 /// A line is judged by its first bytes; no command with its tag is longer.
 const JUDGED: usize = 160;
+/// Shorter words of a dialogue are not looked for afterwards: they may be anything.
+const WORD: usize = 8;
+/// Words that are looked for, and their longest part.
+const WORDS: usize = 32;
+const WORD_PART: usize = 64;
 
 /// Masks both directions of one connection.
 #[derive(Debug, Default)]
@@ -15,6 +21,8 @@ pub(crate) struct Mask {
     sides: [Side; 2],
     /// Who is in a SASL dialogue as the client.
     dialogue: Option<Dir>,
+    /// What was said in a dialogue, up to [`WORD_PART`] bytes of each word.
+    said: Vec<Vec<u8>>,
 }
 
 /// One direction.
@@ -44,7 +52,13 @@ enum Secret {
 impl Mask {
     /// The bytes with asterisks in place of credentials.
     pub(crate) fn bytes(&mut self, dir: Dir, bytes: &[u8]) -> Vec<u8> {
-        bytes.iter().map(|byte| self.byte(dir, *byte)).collect()
+        let mut masked: Vec<u8> = bytes.iter().map(|byte| self.byte(dir, *byte)).collect();
+        for word in &self.said {
+            while let Some(at) = masked.windows(word.len()).position(|window| window == word) {
+                masked[at..at + word.len()].fill(b'*');
+            }
+        }
+        masked
     }
 
     /// Bytes are missing. They may have begun a credential, so the rest of this line is one.
@@ -89,8 +103,19 @@ impl Mask {
         let side = &mut self.sides[dir as usize];
         let line = side.line.strip_suffix(b"\r").unwrap_or(&side.line);
         let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
-        if authenticates(&words) {
+        let begins = authenticates(&words);
+        if begins || self.dialogue == Some(dir) {
+            let response = words.last().and_then(|word| word.get(..word.len().min(WORD_PART)));
+            let response = response.filter(|word| side.secret == Secret::Rest && word.len() >= WORD);
+            if let Some(response) = response.filter(|_| self.said.len() < WORDS) {
+                self.said.push(response.to_vec());
+            }
+        }
+        if begins {
             self.dialogue = Some(dir);
+        } else if line.starts_with(b"334 ") {
+            // The beginning of the dialogue may not have been captured.
+            self.dialogue = Some(dir.flip());
         } else if self.dialogue == Some(dir.flip()) && !is_challenge(line) {
             self.dialogue = None;
         }
@@ -189,6 +214,18 @@ mod tests {
             (Orig, "QUIT\r\n"),
         ]);
         assert_eq!(shown, "AUTH LOGIN ****\r\n334 UGFzc3dvcmQ6\r\n********\r\n535 no\r\nQUIT\r\n");
+    }
+
+    #[test]
+    fn what_was_said_in_a_dialogue_stays_a_secret() {
+        let shown = masked(&[
+            (Resp, "334 UGFzc3dvcmQ6\r\n"),
+            (Orig, "c2VjcmV0c2VjcmV0\r\n"),
+            (Resp, "535 no\r\n"),
+            (Orig, "c2VjcmV0c2VjcmV0\r\n"),
+            (Resp, "500 Unrecognized command 'c2VjcmV0c2VjcmV0'\r\n"),
+        ]);
+        assert!(!shown.contains("c2VjcmV0") && shown.contains("500 Unrecognized command '****"), "{shown}");
     }
 
     #[test]

@@ -92,6 +92,7 @@ pub(crate) fn traffic(page: &mut Page, report: &Report, facts: &Facts) {
     let connections = count(report.summary.connections, "TCP connection", "TCP connections");
     if seen.total == 0 {
         page.paragraph(0, &format!("{connections}, no push notification."));
+        mail(page, report);
         return;
     }
     page.paragraph(
@@ -128,6 +129,24 @@ pub(crate) fn traffic(page: &mut Page, report: &Report, facts: &Facts) {
     if !seen.servers.is_empty() {
         page.field("servers", &list(seen.servers.iter().map(|name| clean::text(name).into_owned())));
     }
+    mail(page, report);
+}
+
+/// The IMAP sessions, where there are some.
+fn mail(page: &mut Page, report: &Report) {
+    let seen = &report.summary.imap;
+    if seen.sessions == 0 {
+        return;
+    }
+    page.field(
+        "IMAP",
+        &format!(
+            "{}, {} logged in, {} refused",
+            count(seen.sessions, "connection", "connections"),
+            grouped(seen.authenticated),
+            count(seen.rejected, "log-in", "log-ins"),
+        ),
+    );
 }
 
 /// The verdict in one line.

@@ -62,7 +62,8 @@ impl Scale {
         self.cell as f64 / 1e9
     }
 
-    fn index(&self, moment: Timestamp) -> usize {
+    /// The character in which a moment lies.
+    pub(crate) fn index(&self, moment: Timestamp) -> usize {
         let index = moment.since(self.start).max(0) / self.cell;
         (index as usize).min(self.cells - 1)
     }

@@ -77,9 +77,11 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
     let successors = successors(view, &lives);
     for ((subscription, life), successor) in view.facts.subscriptions.iter().zip(&mut lives).zip(successors) {
         life.successor = successor;
-        let Some(last) = subscription.last(view.facts).filter(|_| !life.ended) else {
+        // A retry is no new sign of life.
+        let Some(last) = life.tries.last().filter(|_| !life.ended) else {
             continue;
         };
+        let last = &view.facts.notifications[subscription.rows[last.first]];
         let pause = Pause { view, subscription, after: last };
         let next = successor.and_then(|next| view.facts.subscriptions[next].first(view.facts));
         let gap = match (next, view.end()) {

@@ -3,8 +3,10 @@
 mod capture;
 mod continuity;
 mod healthy;
+mod imap;
 mod reach;
 mod replies;
+mod smtp;
 mod sources;
 mod storage;
 mod vanishing;
@@ -24,8 +26,10 @@ pub fn all() -> Vec<Scenario> {
         continuity::scenarios(),
         vanishing::scenarios(),
         replies::scenarios(),
+        smtp::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
+        imap::scenarios(),
     ]
     .concat()
 }
