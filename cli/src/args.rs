@@ -22,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   sibtrace analyze SIBTrace.cap                 what is wrong, in words
   sibtrace analyze --exchange-addr 10.1.2.0/24 ring/*.cap*
+  sibtrace annotate -o marked.pcapng SIBTrace.cap
   sibtrace extract notifications --format csv -o notifications.csv SIBTrace.cap
   sibtrace rule keepalive-missing               what a finding means and what to do
 
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Rule(Rule),
     /// Show both sides of one TCP connection
     Follow(Follow),
+    /// Write the captures as pcapng, with each finding as a comment on its frames, to open in Wireshark
+    Annotate(Annotate),
     /// Print every setting with its default, as a commented sibtrace.toml
     Config,
     /// Print the completion script of a shell
@@ -124,6 +127,25 @@ pub(crate) struct Follow {
     pub(crate) raw: bool,
     #[command(flatten)]
     pub(crate) destination: Destination,
+}
+
+/// Arguments of `annotate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Annotate {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Write to this file, which appears when it is complete; - is standard output
+    #[arg(long, short, value_name = "OUT.pcapng", required = true)]
+    pub(crate) output: PathBuf,
+    /// Keep only the connections that the findings need, and the ICMP errors about them
+    #[arg(long)]
+    pub(crate) only_evidence: bool,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    #[command(flatten)]
+    pub(crate) judgement: Judgement,
+    #[command(flatten)]
+    pub(crate) running: Running,
 }
 
 /// What to read.

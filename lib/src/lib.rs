@@ -11,6 +11,7 @@ pub mod analyzer;
 pub mod capture;
 pub mod config;
 pub mod error;
+pub mod excerpt;
 pub mod facts;
 pub mod flow;
 pub mod follow;

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.running.configure(&mut config);
     let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Html])?;
 
-    let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
+    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
         Some(vantage) => capture.at(vantage),
         None => capture,
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
 }
 
 /// The exit code: trouble with reading goes before what was found.
-fn exit(report: &Report, fail_on: FailOn, reading: Exit) -> Exit {
+pub(super) fn exit(report: &Report, fail_on: FailOn, reading: Exit) -> Exit {
     let severe = fail_on
         .severity()
         .is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));

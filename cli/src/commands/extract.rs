@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
     config.payload_digest = args.payload_digest;
     let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Csv])?;
 
-    let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
+    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
         Some(vantage) => capture.at(vantage),
         None => capture,

@@ -60,6 +60,11 @@ struct Story<'a> {
     clock: Clock,
 }
 
+/// The verdict in one sentence.
+pub(crate) fn verdict(report: &Report) -> String {
+    verdict::sentence(report)
+}
+
 /// The report as a page.
 pub(crate) fn report(report: &Report, facts: &Facts, config: &Config) -> String {
     let story = Story {

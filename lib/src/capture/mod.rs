@@ -9,10 +9,12 @@
 //! pcap, pcapng    records of a chunk (walk)
 //! set        several files in the order of time
 //! record     one record at a time
+//! copy       the files again, as pcapng with comments
 //! ```
 
 mod chunk;
 mod compress;
+mod copy;
 mod file;
 mod format;
 mod info;
@@ -32,13 +34,14 @@ mod walk;
 mod tests;
 
 pub(crate) use chunk::{Chunk, Head, Run};
+pub use copy::{Editor, Original};
 pub use info::{Damage, FileInfo};
 pub use record::{Record, Records};
 pub(crate) use set::Reader;
 
 pub use link_type::LinkType;
 use std::fmt;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -141,6 +144,19 @@ impl Capture {
     /// The records in the order of time. An error ends the reading of one file; the others are still read.
     pub fn records(self) -> Records {
         Records::new(self.into_reader())
+    }
+
+    /// Writes all files of the capture as one pcapng file, in the order of their first timestamps: a section per
+    /// file, with `comment` on each. `editor` says of every packet whether it is kept, and what is noted on it.
+    ///
+    /// Of pcapng files, all blocks are kept as they are, so that a frame keeps its number in a copy of one file from
+    /// which no packet is left out. What is damaged is left out.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or `out` not be written.
+    pub fn copy_to(self, out: &mut dyn Write, comment: &str, editor: &mut dyn Editor) -> Result<()> {
+        copy::copy(set::in_order(self.members), out, comment, editor)
     }
 
     /// The chunks in the order of time.

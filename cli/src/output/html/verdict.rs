@@ -40,7 +40,8 @@ fn worst(report: &Report) -> Option<&Finding> {
     report.findings.iter().find(|finding| !finding.rule.starts_with("capture-"))
 }
 
-fn sentence(report: &Report) -> String {
+/// The verdict in words.
+pub(super) fn sentence(report: &Report) -> String {
     let Some(worst) = worst(report).filter(|worst| worst.severity > Severity::Info) else {
         return match report.findings.is_empty() {
             true => "Nothing is wrong as far as this capture shows.".to_owned(),
