@@ -91,7 +91,7 @@ pub(super) fn new_packet(
 fn comments(body: &mut Vec<u8>, order: Order, added: &[String], options: &[u8]) {
     for comment in added {
         let end = comment.floor_char_boundary(LONGEST);
-        option(body, order, COMMENT, comment[..end].as_bytes());
+        option(body, order, COMMENT, &comment.as_bytes()[..end]);
     }
     match options.is_empty() {
         true => option(body, order, END_OF_OPTIONS, &[]),
