@@ -180,7 +180,8 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, imap, smtp, mut limits } = self.shard.finish();
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, mut limits } =
+            self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
             limit: self.fragment_bytes as u64,
@@ -196,8 +197,18 @@ impl Point {
             file.notes.extend(notes);
         }
         let (coverage, pings) = (self.coverage, self.pings);
-        let gathered =
-            Gathered { files, coverage, pings, connections, protocols, notifications, imap, smtp, limits };
+        let gathered = Gathered {
+            files,
+            coverage,
+            pings,
+            connections,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            rpcs,
+            limits,
+        };
         VantageFacts::new(config, gathered)
     }
 }

@@ -5,6 +5,9 @@ mod smtp;
 
 pub use imap::ImapRecord;
 pub use smtp::SmtpRecord;
+mod mapi;
+
+pub use mapi::MapiRecord;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +31,8 @@ pub enum Kind {
     Imap,
     /// SMTP replies.
     Smtp,
+    /// What MAPI clients said.
+    Mapi,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -36,11 +41,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
         Kind::Notifications,
         Kind::Subscriptions,
         Kind::Imap,
         Kind::Smtp,
+        Kind::Mapi,
         Kind::Connections,
         Kind::Reachability,
     ];
@@ -52,6 +58,7 @@ impl Kind {
             Kind::Subscriptions => "subscriptions",
             Kind::Imap => "imap",
             Kind::Smtp => "smtp",
+            Kind::Mapi => "mapi",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -85,6 +92,8 @@ pub enum Record {
     Imap(Box<ImapRecord>),
     /// An SMTP reply.
     Smtp(Box<SmtpRecord>),
+    /// A bind or call of a MAPI client.
+    Mapi(Box<MapiRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -262,6 +271,7 @@ pub fn records<'a>(
             let rows = view.facts.smtp.iter();
             rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
+        Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();
             rows.map(move |(stream, row)| {

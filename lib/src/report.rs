@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::capture::{LinkType, Vantage};
+use crate::facts::mapi::{Answer, RpcKind};
 use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
 use crate::flow::FlowId;
 use crate::proto::imap::Status;
@@ -88,6 +89,9 @@ pub struct Summary {
     /// SMTP.
     #[cfg_attr(feature = "serde", serde(default))]
     pub smtp: SmtpSummary,
+    /// MAPI sessions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub mapi: MapiSummary,
 }
 
 /// Counts of IMAP.
@@ -118,6 +122,23 @@ pub struct SmtpSummary {
     pub sessions: u64,
     /// Replies that refuse something, for now (4xx) or for good (5xx).
     pub rejected: u64,
+}
+
+/// Counts of MAPI sessions. What the second leg of a balancer repeats is not counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct MapiSummary {
+    /// Associations.
+    pub associations: u64,
+    /// TCP connections to Exchange's own interfaces.
+    pub connections: u64,
+    /// Calls on them.
+    pub calls: u64,
+    /// Of these, those that were answered with a fault.
+    pub faults: u64,
+    /// Addresses of the servers, behind a balancer where that leg was captured.
+    pub servers: Vec<IpAddr>,
 }
 
 /// Counts of push notifications.
@@ -248,6 +269,7 @@ fn summary(facts: &VantageFacts) -> Summary {
         },
         imap: imap(&facts.imap),
         smtp: smtp(facts),
+        mapi: mapi(facts),
     }
 }
 
@@ -270,6 +292,21 @@ fn smtp(facts: &VantageFacts) -> SmtpSummary {
     SmtpSummary {
         sessions: flows.len() as u64,
         rejected: facts.smtp.iter().filter(|row| row.is_refusal()).count() as u64,
+    }
+}
+
+fn mapi(facts: &VantageFacts) -> MapiSummary {
+    let mapi = &facts.mapi;
+    let own = || mapi.own().filter(|connection| connection.is_mapi());
+    let rows = || own().flat_map(|connection| mapi.rows_of(connection)).filter(|row| row.interface.is_mapi());
+    let calls = || rows().filter(|row| row.kind == RpcKind::Call && row.request.is_some());
+    let servers: BTreeSet<IpAddr> = own().map(|connection| connection.identity.address).collect();
+    MapiSummary {
+        associations: mapi.associations.len() as u64,
+        connections: own().count() as u64,
+        calls: calls().count() as u64,
+        faults: rows().filter(|row| matches!(row.answer, Answer::Fault(_))).count() as u64,
+        servers: servers.into_iter().collect(),
     }
 }
 

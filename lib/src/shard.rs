@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{Imap, LimitHits, Notifications, SmtpReplies};
+use crate::facts::{Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -28,6 +28,7 @@ pub(crate) struct Learnt {
     pub(crate) notifications: Notifications,
     pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
+    pub(crate) rpcs: Rpcs,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -43,6 +44,7 @@ impl Shard {
             notifications: Notifications::new(config.memory / 4),
             imap: Imap::new(config.memory / 8),
             smtp: SmtpReplies::new(config.memory / 16),
+            rpcs: Rpcs::new(config.memory / 8),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -70,8 +72,8 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, imap, smtp, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, imap, smtp, limits }
+        let Desk { notifications, imap, smtp, rpcs, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, imap, smtp, rpcs, limits }
     }
 }
 
@@ -80,6 +82,7 @@ struct Desk {
     notifications: Notifications,
     imap: Imap,
     smtp: SmtpReplies,
+    rpcs: Rpcs,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -87,12 +90,15 @@ struct Desk {
 impl Desk {
     fn file(&mut self, flow: &FlowRef) {
         for event in self.events.drain(..) {
+            let ends = [flow.orig, flow.resp];
             match event {
                 Event::Http(transaction) => {
-                    self.notifications.apply(flow.id, [flow.orig, flow.resp], &transaction)
+                    self.notifications.apply(flow.id, ends, &transaction);
+                    self.rpcs.http(flow.id, ends, &transaction);
                 }
-                Event::Imap(client, fact) => self.imap.apply(flow.id, [flow.orig, flow.resp], client, &fact),
-                Event::Smtp(reply) => self.smtp.apply(flow.id, [flow.orig, flow.resp], *reply),
+                Event::Imap(client, fact) => self.imap.apply(flow.id, ends, client, &fact),
+                Event::Smtp(reply) => self.smtp.apply(flow.id, ends, *reply),
+                Event::Rpc(rpc) => self.rpcs.apply(flow.id, ends, &rpc),
             }
         }
     }

@@ -45,6 +45,7 @@ fn check(path: &Path) -> Vec<String> {
     };
     let mut wrong = findings(&label, &report);
     wrong.extend(facts(&label["facts"], &report));
+    wrong.extend(leaks(&strings(&label["secrets"]), &report));
     wrong.into_iter().map(|difference| format!("{name}: {difference}")).collect()
 }
 
@@ -122,12 +123,26 @@ fn facts(wanted: &Value, report: &Report) -> Vec<String> {
     same("notifications", notifications["total"].clone());
     same("connections", got["connections"].clone());
     same("packets", report.captures.iter().map(|capture| capture.packets).sum::<u64>().into());
+    for protocol in ["imap", "smtp"] {
+        for (name, wanted) in wanted[protocol].as_object().into_iter().flatten() {
+            let got = &got[protocol][name];
+            if !wanted.is_null() && wanted != got {
+                wrong.push(format!("{protocol} {name}: {wanted} wanted, {got} found"));
+            }
+        }
+    }
     let mut wanted_sources = strings(&wanted["sources"]);
     wanted_sources.sort();
     if !wanted["sources"].is_null() && wanted_sources != sources {
         wrong.push(format!("sources: {wanted_sources:?} wanted, {sources:?} found"));
     }
     wrong
+}
+
+fn leaks(secrets: &[String], report: &Report) -> Vec<String> {
+    let report = serde_json::to_string(report).expect("a report is JSON");
+    let leaked = secrets.iter().filter(|secret| report.contains(secret.as_str()));
+    leaked.map(|secret| format!("the report holds the password {secret}")).collect()
 }
 
 fn strings(list: &Value) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
 mod accounts;
+mod associations;
 mod findings;
 pub(crate) mod fold;
 pub(crate) mod header;
@@ -39,6 +40,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     subscriptions::table(&mut page, facts, config, style);
     accounts::table(&mut page, facts, config, style);
     smtp::table(&mut page, facts);
+    associations::table(&mut page, report, facts, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);
     limits::further(&mut page, report);

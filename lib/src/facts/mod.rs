@@ -4,6 +4,7 @@ mod copies;
 mod coverage;
 mod imap;
 mod intern;
+pub mod mapi;
 mod notifications;
 mod reachability;
 mod smtp;
@@ -18,6 +19,8 @@ pub use imap::{
     TurnedAway,
 };
 pub(crate) use imap::{Imap, TLS_PORT};
+pub use mapi::Mapi;
+pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
@@ -66,6 +69,8 @@ pub struct VantageFacts {
     pub imap: ImapFacts,
     /// SMTP replies, in the order of completion.
     pub smtp: Vec<SmtpRow>,
+    /// What MAPI clients did.
+    pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
 }
@@ -92,6 +97,7 @@ pub(crate) struct Gathered {
     pub(crate) notifications: Notifications,
     pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
+    pub(crate) rpcs: Rpcs,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -107,6 +113,7 @@ impl VantageFacts {
             notifications,
             imap,
             smtp,
+            rpcs,
             mut limits,
         } = gathered;
         let (mut notifications, full) = notifications.finish();
@@ -116,6 +123,8 @@ impl VantageFacts {
         let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
         limits.extend([full, imap_full, smtp_full, pairs]);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        let (mapi, full) = Mapi::new(rpcs, &connections);
+        limits.push(full);
         copies::mark(&mut notifications, &connections);
         VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
@@ -128,6 +137,7 @@ impl VantageFacts {
             notifications,
             imap,
             smtp,
+            mapi,
             limits,
         }
     }

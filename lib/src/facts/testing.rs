@@ -60,6 +60,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         sides: [side(4, 300, 128), side(3, 100, 64)],
         syn: (handshake != Handshake::None).then_some(syn),
         syn_ack: None,
+        other_syn_ack: None,
         syn_count: 1,
         last_syn: Some(at),
         reset: None,

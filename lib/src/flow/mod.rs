@@ -142,6 +142,8 @@ pub struct Connection {
     pub syn: Option<Syn>,
     /// The first SYN with ACK.
     pub syn_ack: Option<Syn>,
+    /// A SYN with ACK of another initial sequence number than the first one: somebody else answered, too.
+    pub other_syn_ack: Option<Moment>,
     /// Copies of the first SYN, itself included.
     pub syn_count: u32,
     /// The last copy of the SYN.
@@ -205,6 +207,9 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
+    /// The first packet, second copies and resets not counted, that came from another hardware address: it and its
+    /// TTL.
+    pub other_mac: Option<([u8; 6], u8, Moment)>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
     /// No acknowledgment of its last bytes was captured.

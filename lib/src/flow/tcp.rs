@@ -73,6 +73,7 @@ impl<S> Flow<S> {
                 sides: Default::default(),
                 syn: None,
                 syn_ack: None,
+                other_syn_ack: None,
                 syn_count: 0,
                 last_syn: None,
                 reset: None,
@@ -218,6 +219,11 @@ impl<S> Flow<S> {
             let (low, high) = side.ttl_range;
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
             side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
+            if let (Some(first), Some(mac)) = (side.mac, packet.mac)
+                && first != mac
+            {
+                side.other_mac.get_or_insert((mac, ttl, packet.at));
+            }
         }
         if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             half.is_talking = true;
@@ -230,7 +236,10 @@ impl<S> Flow<S> {
         self.half(dir).stream.syn(tcp.seq);
         let connection = &mut self.connection;
         if tcp.has(Tcp::ACK) {
-            connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
+            let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
+            if first.isn != tcp.seq && dir == Dir::Resp {
+                connection.other_syn_ack.get_or_insert(at);
+            }
             return;
         }
         // The other side's SYN of a simultaneous open (RFC 9293, 3.5) is no copy of the first.

@@ -1,5 +1,6 @@
 //! Protocol facts as the dissectors hand them on.
 
+use super::Rpc;
 use super::imap;
 use super::smtp::SmtpReply;
 use crate::flow::{Dir, Moment};
@@ -14,6 +15,8 @@ pub enum Event {
     Imap(Dir, Box<imap::Fact>),
     /// An SMTP reply and the command that it answers.
     Smtp(Box<SmtpReply>),
+    /// A fact of a DCE/RPC connection (C706).
+    Rpc(Box<Rpc>),
 }
 
 /// An HTTP request with the final reply that answers it.
@@ -99,6 +102,34 @@ pub struct Request {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiRequest>>,
+}
+
+/// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiRequest {
+    /// `X-RequestType`.
+    pub request_type: Box<str>,
+    /// `X-RequestId`.
+    pub request_id: Option<Box<str>>,
+    /// Digest of the MapiContext cookie.
+    pub context: Option<u64>,
+}
+
+/// A reply of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.3).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapiReply {
+    /// `X-ResponseCode`.
+    pub code: Option<u32>,
+    /// Digest of the MapiContext cookie that it sets.
+    pub context: Option<u64>,
+    /// `X-FEServer`: the Client Access server that took the request.
+    pub frontend: Option<Box<str>>,
+    /// The mailbox server that answered it.
+    pub backend: Option<Box<str>>,
 }
 
 /// The final reply to an HTTP request.
@@ -123,6 +154,8 @@ pub struct Reply {
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
+    /// What it says when it is one of MAPI over HTTP.
+    pub mapi: Option<Box<MapiReply>>,
 }
 
 /// The body of an HTTP message.

@@ -7,6 +7,7 @@ mod body;
 mod exchange;
 mod head;
 mod lane;
+mod mapi;
 mod message;
 mod proxy;
 mod roles;

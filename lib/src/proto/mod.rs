@@ -1,5 +1,6 @@
 //! Dissectors: the bytes of one connection in, events out. They say what was on the wire and never judge.
 
+pub mod dcerpc;
 pub mod event;
 mod ews;
 mod guid;
@@ -15,9 +16,10 @@ pub mod subscription_id;
 pub mod watermark;
 mod xml;
 
+pub use dcerpc::{Interface, Rpc};
 pub use event::{
-    Body, Event, EventKind, Ews, Header, Malformed, Notification, NotificationResult, Reply, Request, State,
-    Transaction,
+    Body, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification, NotificationResult,
+    Reply, Request, State, Transaction,
 };
 pub use guid::Guid;
 pub use ntlm::Ntlm;
@@ -32,7 +34,8 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL];
+const PROTOCOLS: &[Protocol] =
+    &[dcerpc::http::PROTOCOL, http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL, dcerpc::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

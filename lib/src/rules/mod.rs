@@ -8,6 +8,7 @@ mod draft;
 mod finding;
 mod imap;
 mod jumps;
+mod mapi;
 mod notify;
 mod reach;
 mod sight;
@@ -74,6 +75,15 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &smtp::SmtpRejected,
     &reach::smtp_closed::SmtpPortClosed,
     &reach::smtp_filtered::SmtpPortFiltered,
+    &mapi::affinity_break::MapiAffinityBreak,
+    &mapi::context_fault::MapiContextFault,
+    &mapi::connect_failed::MapiConnectFailed,
+    &mapi::session_limit::MapiSessionLimit,
+    &mapi::encryption_mismatch::MapiEncryptionMismatch,
+    &mapi::server_busy::MapiServerBusy,
+    &mapi::reset::MapiReset,
+    &mapi::idle_reset::MapiIdleReset,
+    &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
     &capture::truncated::CaptureTruncated,

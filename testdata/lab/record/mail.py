@@ -135,21 +135,23 @@ def smtp_too_many_connections(site):
     """Postfix takes four connections a minute from one client, and greets three more with 421."""
     site.postfix("smtpd_client_connection_rate_limit = 4")
     site.play()
-    site.label(allow=REFUSED, smtp=smtp(7))
+    # Its words are those of the other limit: nothing says which one was met.
+    either = findings("smtp-connection-limit") + findings("smtp-rate-limit") + findings("smtp-rejected")
+    site.label(allow=either, smtp=smtp(7))
 
 
 def smtp_concurrent_connections(site):
     """Postfix takes two connections at once from one client, and greets others with 421 until one ends."""
     site.postfix("smtpd_client_connection_count_limit = 2")
     site.play()
-    site.label(allow=REFUSED, smtp=smtp(5))
+    site.label(findings("smtp-connection-limit", agents.DESK), smtp=smtp(5))
 
 
 def smtp_too_much_mail(site):
     """Postfix takes three messages a minute from one client, and answers MAIL with 450 then."""
     site.postfix("smtpd_client_message_rate_limit = 3")
     site.play()
-    site.label(allow=REFUSED, smtp=smtp(1))
+    site.label(findings("smtp-rate-limit", agents.DESK), smtp=smtp(1))
 
 
 def smtp_auth_failed(site):
@@ -166,12 +168,6 @@ def smtp_relay_denied(site):
     site.play()
     forbid = ["smtp-connection-limit", "smtp-rate-limit", "smtp-backpressure"]
     site.label(findings("smtp-rejected", agents.DESK), forbid=forbid, smtp=smtp(1))
-
-
-# Postfix refuses in words of its own, which do not say which limit was met.
-REFUSED = [
-    item for rule in ("smtp-connection-limit", "smtp-rate-limit", "smtp-rejected") for item in findings(rule)
-]
 
 
 def imap(sessions, authenticated, rejected, replies_no, per_user, per_ip):

@@ -17,6 +17,7 @@ pub mod imap;
 pub mod label;
 pub mod link;
 pub mod rng;
+pub mod rpc;
 pub mod scenario;
 pub mod scenarios;
 pub mod site;

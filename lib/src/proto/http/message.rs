@@ -4,7 +4,7 @@ use twox_hash::XxHash3_64;
 
 use super::head::{Fields, ReplyHead, RequestHead};
 use super::lane::End;
-use super::proxy;
+use super::{mapi, proxy};
 use crate::flow::Moment;
 use crate::proto::ews::{self, Reading};
 use crate::proto::{Body, Ews, Malformed, Reply, Request, State};
@@ -16,6 +16,7 @@ pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
     }
     let target = head.target.as_bytes();
     head.fields.value("SOAPAction").is_some()
+        || mapi::is_request(head.target, head.fields)
         || match head.fields.value("Content-Type") {
             Some(kind) => is_xml(kind),
             None => is_whole,
@@ -60,6 +61,7 @@ pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
         proxy_headers: proxy::headers(head.fields),
         body: Body::default(),
         ews: None,
+        mapi: mapi::request(head.target, head.fields),
     }
 }
 
@@ -75,6 +77,7 @@ pub(super) fn reply(head: &ReplyHead<'_>, first: Moment) -> Reply {
         date: head.fields.text("Date"),
         body: Body::default(),
         ews: None,
+        mapi: mapi::reply(head.fields),
     }
 }
 

@@ -18,8 +18,8 @@ const TAIL: Duration = Duration::from_secs(6);
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 
 /// One server and the attempts to reach one service of it, in the order of their SYNs.
-pub(super) struct Server<'a> {
-    pub(super) ip: IpAddr,
+pub(crate) struct Server<'a> {
+    pub(crate) ip: IpAddr,
     attempts: Vec<(&'a Connection, Outcome)>,
     /// TTLs of its packets other than resets; `None` when there are none.
     ttls: Option<(u8, u8)>,
@@ -27,14 +27,14 @@ pub(super) struct Server<'a> {
 }
 
 /// An attempt that failed.
-pub(super) struct Failure<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) answer: Answer,
+pub(crate) struct Failure<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) answer: Answer,
 }
 
 /// What answered a SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Nobody.
     Nothing,
     /// A router.
@@ -47,22 +47,27 @@ pub(super) enum Answer {
 
 /// Attempts to the same ports that succeeded.
 #[derive(Debug, Default)]
-pub(super) struct Others {
+pub(crate) struct Others {
     /// Of the same clients, before their first failure.
-    pub(super) before: usize,
+    pub(crate) before: usize,
     /// Of the same clients, after their first failure.
-    pub(super) after: usize,
+    pub(crate) after: usize,
     /// Of these, those before the last failure.
-    pub(super) within: usize,
+    pub(crate) within: usize,
     /// All clients that were accepted.
-    pub(super) clients: BTreeSet<IpAddr>,
+    pub(crate) clients: BTreeSet<IpAddr>,
 }
 
 /// The servers to whose `service` an attempt failed, by address.
 pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
     let ports = service.ports(&view.config.ports);
+    servers_at(view, |connection| ports.contains(&connection.resp.port))
+}
+
+/// The servers to which attempts failed that `is_meant` picks, by address.
+pub(crate) fn servers_at<'a>(view: &View<'a>, is_meant: impl Fn(&Connection) -> bool) -> Vec<Server<'a>> {
     let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
-    let towards = || view.facts.connections.iter().filter(|c| ports.contains(&c.resp.port));
+    let towards = || view.facts.connections.iter().filter(|connection| is_meant(connection));
     for connection in towards() {
         if !matches!(outcome(connection), None | Some(Outcome::Connected)) {
             servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
@@ -102,19 +107,19 @@ impl<'a> Server<'a> {
     }
 
     /// Whether connections to it went on of which its own packets were not captured.
-    pub(super) fn is_seen_one_way(&self) -> bool {
+    pub(crate) fn is_seen_one_way(&self) -> bool {
         self.one_way
     }
 
     /// The attempts that the server itself refused.
-    pub(super) fn refused(&self) -> Vec<Failure<'a>> {
+    pub(crate) fn refused(&self) -> Vec<Failure<'a>> {
         let answers = self.failures();
         answers.filter(|failure| matches!(failure.answer, Answer::Reset { .. })).collect()
     }
 
     /// The attempts that something on the way rejected, or that nothing answered: those that were repeated often
     /// enough, or of which enough follow each other.
-    pub(super) fn filtered(&self, end: Option<Moment>) -> Vec<Failure<'a>> {
+    pub(crate) fn filtered(&self, end: Option<Moment>) -> Vec<Failure<'a>> {
         let mut rows: HashMap<u16, Vec<Failure<'a>>> = HashMap::new();
         let mut found = Vec::new();
         for (connection, outcome) in &self.attempts {
@@ -190,7 +195,7 @@ impl<'a> Server<'a> {
 
 impl Failure<'_> {
     /// Whether this attempt alone shows it.
-    pub(super) fn is_proof(&self) -> bool {
+    pub(crate) fn is_proof(&self) -> bool {
         match self.answer {
             Answer::Nothing => self.connection.syn_count >= SYNS,
             Answer::Icmp(_) => true,

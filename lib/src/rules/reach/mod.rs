@@ -3,7 +3,7 @@
 //! A port is closed when the host itself answers a SYN with a reset. It is filtered when nothing answers, or when
 //! somebody else does: a router by ICMP, a firewall by a reset of its own.
 
-mod attempts;
+pub(super) mod attempts;
 mod words;
 
 pub(super) mod imap_closed;

@@ -4,6 +4,7 @@ mod capture;
 mod continuity;
 mod healthy;
 mod imap;
+mod mapi;
 mod reach;
 mod replies;
 mod smtp;
@@ -21,6 +22,7 @@ use crate::time::SECOND;
 pub fn all() -> Vec<Scenario> {
     [
         healthy::scenarios(),
+        mapi::scenarios(),
         reach::scenarios(),
         sources::scenarios(),
         continuity::scenarios(),

@@ -1,0 +1,38 @@
+//! Whether an association or a connection was alive at some moment.
+
+use crate::facts::mapi::{Answer, Association, Mapi, RpcConnection};
+use crate::flow::Moment;
+use crate::rules::View;
+use crate::time::Timestamp;
+
+/// When a connection was over: a FIN of either side, or a reset.
+pub(super) fn over(view: &View<'_>, connection: &RpcConnection) -> Option<Timestamp> {
+    let row = view.connection(connection.flow)?;
+    let fins = row.sides.iter().filter_map(|side| side.fin);
+    fins.chain(row.reset.map(|reset| reset.at)).map(|at| at.time).min()
+}
+
+/// The first good answer on a connection after `at`.
+pub(super) fn answers_after(mapi: &Mapi, connection: &RpcConnection, at: Moment) -> Option<Moment> {
+    let good = mapi.rows_of(connection).filter(|row| matches!(row.answer, Answer::Response(_)));
+    good.filter_map(|row| row.reply).map(|reply| reply.last).find(|last| last.time > at.time)
+}
+
+/// A connection of the association that `number` does not belong to, was open at `at`, and goes on being answered:
+/// with the moment of that answer.
+pub(super) fn alive<'v>(
+    view: &View<'v>,
+    association: &Association,
+    number: usize,
+    at: Moment,
+) -> Option<(&'v RpcConnection, Moment)> {
+    let mapi = &view.facts.mapi;
+    association.members.iter().filter(|member| **member != number).find_map(|member| {
+        let connection = mapi.connections.get(*member)?;
+        let begun = mapi.rows_of(connection).next()?.first();
+        if begun.time >= at.time || over(view, connection).is_some_and(|over| over <= at.time) {
+            return None;
+        }
+        Some((connection, answers_after(mapi, connection, at)?))
+    })
+}
