@@ -1,7 +1,7 @@
 //! Every flag, its help, its environment variable; nothing else reads the command line.
 //!
 //! A *setting* is an option that is also a key of `sibtrace.toml` and a variable `SIBTRACE_…`: every option of
-//! [`Site`], [`Judgement`], [`Running`], [`Destination`] and [`Look`]. [`settings`] lists them, and what is said about
+//! [`Site`], [`Judgement`], [`Running`], [`Destination`], [`Privacy`] and [`Look`]. [`settings`] lists them, and what is said about
 //! them elsewhere (`sibtrace config`, the reader of the file) comes from that list.
 
 mod names;
@@ -82,6 +82,8 @@ pub(crate) struct Analyze {
     #[command(flatten)]
     pub(crate) running: Running,
     #[command(flatten)]
+    pub(crate) privacy: Privacy,
+    #[command(flatten)]
     pub(crate) destination: Destination,
 }
 
@@ -100,6 +102,8 @@ pub(crate) struct Extract {
     pub(crate) site: Site,
     #[command(flatten)]
     pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) privacy: Privacy,
     #[command(flatten)]
     pub(crate) destination: Destination,
 }
@@ -146,6 +150,8 @@ pub(crate) struct Annotate {
     pub(crate) judgement: Judgement,
     #[command(flatten)]
     pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) privacy: Privacy,
 }
 
 /// What to read.
@@ -250,6 +256,15 @@ pub(crate) struct Destination {
     pub(crate) times: Times,
 }
 
+/// What is kept from the reader.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Privacy {
+    /// Write stable pseudonyms for names and addresses
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
 /// How much is said, and in which colours.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
@@ -282,6 +297,7 @@ pub(crate) fn settings() -> Vec<Arg> {
         Judgement::augment_args,
         Running::augment_args,
         Destination::augment_args,
+        Privacy::augment_args,
         Look::augment_args,
     ];
     let all = groups.into_iter().fold(clap::Command::new("settings"), |all, add| add(all));

@@ -20,6 +20,8 @@ pub mod proto;
 pub mod records;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod shard;
 pub mod time;
 

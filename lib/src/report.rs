@@ -19,6 +19,7 @@ pub const SCHEMA: &str = "sibtrace.report/1";
 /// What an analysis says.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// Name and version of the shape, [`SCHEMA`].
@@ -44,6 +45,7 @@ pub struct Report {
 /// One file that was read.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CaptureSummary {
     /// The file as it was named.
@@ -77,6 +79,7 @@ pub struct CaptureSummary {
 /// Counts over the Cisco side, or the only side.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Summary {
     /// TCP connections.
@@ -97,6 +100,7 @@ pub struct Summary {
 /// Counts of IMAP.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ImapSummary {
     /// Connections to IMAP servers that were established.
@@ -116,6 +120,7 @@ pub struct ImapSummary {
 /// Counts of SMTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SmtpSummary {
     /// Connections in which SMTP was spoken.
@@ -127,6 +132,7 @@ pub struct SmtpSummary {
 /// Counts of MAPI sessions. What the second leg of a balancer repeats is not counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MapiSummary {
     /// Associations.
@@ -144,6 +150,7 @@ pub struct MapiSummary {
 /// Counts of push notifications.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NotificationSummary {
     /// Complete POSTs.
@@ -169,6 +176,7 @@ pub struct NotificationSummary {
 /// An address that notifications came from.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SourceSummary {
     /// The address.
@@ -180,6 +188,7 @@ pub struct SourceSummary {
 /// A store of the analysis, its bound, and how often the bound was met.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Limit {
     /// What is stored.
@@ -193,6 +202,7 @@ pub struct Limit {
 /// Two vantage points matched with each other.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Path {}
 

@@ -200,6 +200,7 @@ pub(crate) enum Format {
     Json,
     Ndjson,
     Csv,
+    Sarif,
     Html,
 }
 

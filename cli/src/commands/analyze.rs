@@ -6,10 +6,10 @@ use sibtrace::{Config, Report};
 
 use super::reading::Reading;
 use crate::args::{Analyze, FailOn, Format, Look};
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::text::{self, Style};
-use crate::output::{html, json, rows};
+use crate::output::{html, json, rows, sarif};
 use crate::settings::{self, Known};
 
 pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
@@ -17,7 +17,8 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.site.configure(&mut config);
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
-    let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Html])?;
+    let offered = [Format::Text, Format::Json, Format::Ndjson, Format::Sarif, Format::Html];
+    let format = args.destination.format(&offered)?;
 
     let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
@@ -30,13 +31,22 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     let exit = exit(&report, args.judgement.fail_on, reading.exit);
     report.findings.retain(|finding| finding.severity >= args.judgement.min_severity.into());
 
+    let mut redactor = reading.redactor(&args.privacy);
+    if let Some(redactor) = &mut redactor {
+        report = redactor.report(&report).map_err(Failure::stdout)?;
+    }
     args.destination.write(|output| match format {
         Format::Json => json::report(output, &report),
         Format::Ndjson => rows::ndjson(output, &report.findings),
-        Format::Html => output.write_all(html::report(&report, &reading.facts, &reading.config).as_bytes()),
+        Format::Sarif => sarif::report(output, &report),
+        Format::Html => {
+            let page = html::report(&report, &reading.facts, &reading.config, redactor);
+            output.write_all(page.as_bytes())
+        }
         _ => {
             let style = Style::new(look, &args.destination, reading.start());
             let page = text::report(&report, &reading.facts, &reading.config, &style);
+            let page = redactor.map(|mut redactor| redactor.page(&page)).unwrap_or(page);
             output.text(&page, look.color)
         }
     })?;

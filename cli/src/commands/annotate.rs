@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::comments::{self, Comments};
 use crate::output::{self, is_stdout};
-use crate::progress::say;
+use crate::progress::{say, warn};
 use crate::settings::{self, Known};
 
 pub(crate) fn run(args: &Annotate, look: &Look, known: &[Known]) -> Result<Exit> {
@@ -38,6 +38,10 @@ pub(crate) fn run(args: &Annotate, look: &Look, known: &[Known]) -> Result<Exit>
     let exit = exit(&report, args.judgement.fail_on, reading.exit);
     report.findings.retain(|finding| finding.severity >= args.judgement.min_severity.into());
 
+    if let Some(mut redactor) = reading.redactor(&args.privacy) {
+        report = redactor.report(&report).map_err(Failure::stdout)?;
+        warn("only the comments are redacted: the packets still hold names and addresses");
+    }
     let mut marker = Marker::new(&report, &reading.facts, args.only_evidence);
     let mut failure = None;
     let again = source.again.open()?;

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use sibtrace::rules::Context;
 use sibtrace::{Config, Facts, Report};
 
+use super::redact::Redactor;
 use super::text::Clock;
 use super::text::fold::{self, Block};
 use crate::args::Times;
@@ -65,8 +66,8 @@ pub(crate) fn verdict(report: &Report) -> String {
     verdict::sentence(report)
 }
 
-/// The report as a page.
-pub(crate) fn report(report: &Report, facts: &Facts, config: &Config) -> String {
+/// The report as a page. What stands in no report, but in the facts, is redacted here.
+pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, redactor: Option<Redactor>) -> String {
     let story = Story {
         report,
         facts,
@@ -75,7 +76,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config) -> String 
         blocks: fold::blocks(&report.findings, facts, config),
         clock: Clock::new(Times::Utc, None),
     };
-    let mut html = Markup::default();
+    let mut html = Markup::new(redactor);
     html.literal("<!DOCTYPE html>\n");
     html.element("html", &[("lang", "en")], |html| {
         html.element("head", &[], |html| head(html, &story));
@@ -116,7 +117,7 @@ fn body(html: &mut Markup, story: &Story<'_>) {
     let written: Vec<(&Section, Markup)> = SECTIONS
         .iter()
         .map(|section| {
-            let mut part = Markup::default();
+            let mut part = html.part();
             (section.write)(&mut part, story);
             (section, part)
         })

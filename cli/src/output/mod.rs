@@ -4,7 +4,9 @@ pub(crate) mod clean;
 pub(crate) mod comments;
 pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod redact;
 pub(crate) mod rows;
+pub(crate) mod sarif;
 pub(crate) mod text;
 
 use std::fs::File;
@@ -69,6 +71,7 @@ fn by_suffix(path: &Path) -> Format {
         Some("json") => Format::Json,
         Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("csv") => Format::Csv,
+        Some("sarif") => Format::Sarif,
         Some("html" | "htm") => Format::Html,
         _ => Format::Text,
     }

@@ -1,18 +1,37 @@
 //! HTML being written. The one place where text becomes markup: names of elements and attributes are literals of
 //! this program, everything else is escaped here, so a captured string can never become markup.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::output::clean;
+use crate::output::redact::Redactor;
 
 /// Attributes of an element: names and values.
 pub(super) type Attributes<'a> = &'a [(&'static str, &'a str)];
+
+/// Attributes in which captured text may stand.
+const TEXTUAL: [&str; 6] = ["id", "href", "title", "aria-label", "aria-labelledby", "content"];
 
 /// HTML that is written from top to bottom.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
     text: String,
+    /// Gives pseudonyms to names, where that is asked for.
+    redactor: Option<Rc<RefCell<Redactor>>>,
 }
 
 impl Markup {
+    /// An empty page.
+    pub(super) fn new(redactor: Option<Redactor>) -> Self {
+        Markup { text: String::new(), redactor: redactor.map(|redactor| Rc::new(RefCell::new(redactor))) }
+    }
+
+    /// An empty part of the same page.
+    pub(super) fn part(&self) -> Self {
+        Markup { text: String::new(), redactor: self.redactor.clone() }
+    }
+
     /// An element with what `body` writes into it.
     pub(super) fn element(
         &mut self,
@@ -35,7 +54,10 @@ impl Markup {
             self.text.push(' ');
             self.text.push_str(name);
             self.text.push_str("=\"");
-            self.text(value);
+            match TEXTUAL.contains(name) {
+                true => self.text(value),
+                false => self.text.push_str(&clean::html(value)),
+            }
             self.text.push('"');
         }
         self.text.push('>');
@@ -43,7 +65,13 @@ impl Markup {
 
     /// Text, escaped.
     pub(super) fn text(&mut self, text: &str) {
-        self.text.push_str(&clean::html(text));
+        match &self.redactor {
+            Some(redactor) => {
+                let redacted = redactor.borrow_mut().text(text);
+                self.text.push_str(&clean::html(&redacted));
+            }
+            None => self.text.push_str(&clean::html(text)),
+        }
     }
 
     /// An element that holds only text.

@@ -4,7 +4,7 @@ use super::*;
 use crate::output::text::samples;
 
 fn page(report: &Report) -> String {
-    super::report(report, &samples::facts(), &Config::default())
+    super::report(report, &samples::facts(), &Config::default(), None)
 }
 
 #[test]
