@@ -5,6 +5,7 @@
 //! them elsewhere (`sibtrace config`, the reader of the file) comes from that list.
 
 mod names;
+mod trust;
 mod values;
 
 use std::path::PathBuf;
@@ -14,8 +15,10 @@ use clap::{Arg, ArgAction, Args as _, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use sibtrace::config::{Config, ImapLimits, Network, Ports};
 use sibtrace::records::Kind;
+use sibtrace::time::Timestamp;
 
 pub(crate) use names::{nearest, rule};
+pub(crate) use trust::TrustFile;
 pub(crate) use values::{Auto, ColorChoice, FailOn, Format, Interval, Length, Level, Place, Size, Times};
 
 const EXAMPLES: &str = "\
@@ -209,6 +212,15 @@ pub(crate) struct Site {
     /// Configured limits of the IMAP server; auto: the defaults of the Exchange version that shows itself
     #[arg(long, value_name = "user=N,ip=N,total=N,command=N", default_value = "auto")]
     pub(crate) imap_limit: Auto<ImapLimits>,
+    /// Name configured as the Presence Gateway, to hold certificates against; auto: the name that the client asks for
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) gateway_name: Auto<String>,
+    /// Certificates that the Cisco side trusts
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) trust: Vec<TrustFile>,
+    /// When the validity of certificates is judged (2026-11-21T14:00:00Z); auto: at the time of the handshake
+    #[arg(long, value_name = "TIME", default_value = "auto")]
+    pub(crate) now: Auto<Timestamp>,
 }
 
 /// Which rules run, and what becomes of their findings.

@@ -58,6 +58,9 @@ impl Site {
         config.stale_after = self.stale_after.0;
         config.slow_reply = self.slow_reply.0;
         config.imap_limits = self.imap_limit.given().unwrap_or_default();
+        config.gateway_name = self.gateway_name.clone().given();
+        config.trust = self.trust.iter().flat_map(|file| file.0.iter().cloned()).collect();
+        config.now = self.now.given();
     }
 }
 

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const KINDS: [&str; 6] = ["notifications", "subscriptions", "imap", "smtp", "mapi", "connections"];
+const KINDS: [&str; 8] =
+    ["notifications", "subscriptions", "imap", "smtp", "mapi", "tls", "ews", "connections"];
 /// Fields that hold a name or an address.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 25] = [
     "src_ip",
     "dst_ip",
     "client_ip",
@@ -30,6 +31,11 @@ const NAMES: [&str; 20] = [
     "watermark",
     "pid",
     "community_id",
+    "sni",
+    "subject_cn",
+    "issuer_cn",
+    "san",
+    "frontend",
 ];
 
 fn sibtrace(args: &[&str]) -> String {
@@ -71,8 +77,13 @@ fn holds(text: &str, name: &str) -> bool {
 fn no_name_reaches_any_output() {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
     let folder = tempfile::tempdir().unwrap();
-    for name in ["subscription-stale/hit.pcap", "imap-auth-rejected/hit.pcap", "notify-source-proxy/hit.pcap"]
-    {
+    for name in [
+        "subscription-stale/hit.pcap",
+        "imap-auth-rejected/hit.pcap",
+        "notify-source-proxy/hit.pcap",
+        "tls-san-mismatch/hit.pcap",
+        "mapi-affinity-break/hit.pcap",
+    ] {
         let capture = testdata.join(name);
         let capture = capture.to_str().unwrap();
         let names = names_of(capture, &[]);

@@ -68,7 +68,7 @@ impl Analyzer {
             let mut point = Point::new(&self.config);
             let vantage = capture.vantage();
             let mut reader = capture.into_reader();
-            let end = point.read(&mut reader, sink);
+            let end = point.read(&mut reader, self.config.threads() > 1, sink);
             let mut learnt = point.finish(&self.config, reader.files().to_vec());
             learnt.vantage = vantage.or(learnt.vantage);
             facts.vantages.push(learnt);
@@ -133,17 +133,13 @@ impl Point {
     }
 
     /// Reads to the end; `false` when the sink stopped it.
-    fn read(&mut self, reader: &mut Reader, sink: &mut dyn Sink) -> Result<bool> {
-        while let Some(run) = reader.next()? {
+    fn read(&mut self, reader: &mut Reader, own_thread: bool, sink: &mut dyn Sink) -> Result<bool> {
+        reader.for_each(own_thread, |run, (read, total)| {
             for head in &run.chunk.heads[run.heads.clone()] {
                 self.packet(run.file, head, run.chunk.packet(head));
             }
-            let (read, total) = reader.progress();
-            if !sink.progress(read, total) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+            sink.progress(read, total)
+        })
     }
 
     fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
@@ -180,7 +176,7 @@ impl Point {
     }
 
     fn finish(self, config: &Config, mut files: Vec<FileInfo>) -> VantageFacts {
-        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, mut limits } =
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
             self.shard.finish();
         limits.push(LimitHits {
             store: "fragment bytes",
@@ -207,6 +203,8 @@ impl Point {
             imap,
             smtp,
             rpcs,
+            handshakes,
+            calls,
             limits,
         };
         VantageFacts::new(config, gathered)

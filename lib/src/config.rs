@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::time::Timestamp;
+
 /// The port on which IM and Presence takes push notifications by default.
 pub const IMP_NOTIFY_PORT: u16 = 50020;
 
@@ -31,6 +33,12 @@ pub struct Config {
     pub slow_reply: Duration,
     /// The IMAP server's configured limits, where they are known.
     pub imap_limits: ImapLimits,
+    /// The name configured as the Presence Gateway, to hold certificates against.
+    pub gateway_name: Option<String>,
+    /// Certificates that are trusted, in DER.
+    pub trust: Vec<Vec<u8>>,
+    /// The moment at which the validity of certificates is judged. `None`: the handshake's own time.
+    pub now: Option<Timestamp>,
     /// The worst that the stores of one analysis may hold in bytes; every store's limit follows from it.
     pub memory: u64,
     /// Worker threads; 0 means the machine's cores.
@@ -56,6 +64,9 @@ impl Default for Config {
             stale_after: Duration::from_secs(15 * 60),
             slow_reply: Duration::from_secs(5),
             imap_limits: ImapLimits::default(),
+            gateway_name: None,
+            trust: Vec::new(),
+            now: None,
             memory: 512 << 20,
             threads: 0,
             payload_digest: false,
@@ -71,6 +82,14 @@ impl Config {
         let on_port = self.keepalive_interval_by_port.iter().rev().find(|(p, _)| *p == port);
         let default = Duration::from_secs(if port == IMP_NOTIFY_PORT { 3600 } else { 300 });
         on_port.map(|(_, interval)| *interval).or(self.keepalive_interval).unwrap_or(default)
+    }
+
+    /// Worker threads, the machine's cores where none are set.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            threads => threads,
+        }
     }
 
     /// How much later than `interval` a keep-alive may come.

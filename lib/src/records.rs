@@ -1,13 +1,17 @@
 //! The records behind a report, one row each, as `sibtrace extract` writes them. Field order is the contract's.
 
+mod ews;
 mod imap;
 mod smtp;
+mod tls;
 
 pub use imap::ImapRecord;
 pub use smtp::SmtpRecord;
 mod mapi;
 
+pub use ews::EwsRecord;
 pub use mapi::MapiRecord;
+pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +37,10 @@ pub enum Kind {
     Smtp,
     /// What MAPI clients said.
     Mapi,
+    /// TLS handshakes.
+    Tls,
+    /// Calls of Exchange Web Services in clear.
+    Ews,
     /// TCP connections.
     Connections,
     /// Services and who could reach them.
@@ -41,12 +49,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Notifications,
         Kind::Subscriptions,
         Kind::Imap,
         Kind::Smtp,
         Kind::Mapi,
+        Kind::Tls,
+        Kind::Ews,
         Kind::Connections,
         Kind::Reachability,
     ];
@@ -59,6 +69,8 @@ impl Kind {
             Kind::Imap => "imap",
             Kind::Smtp => "smtp",
             Kind::Mapi => "mapi",
+            Kind::Tls => "tls",
+            Kind::Ews => "ews",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
         }
@@ -95,6 +107,10 @@ pub enum Record {
     Smtp(Box<SmtpRecord>),
     /// A bind or call of a MAPI client.
     Mapi(Box<MapiRecord>),
+    /// A TLS handshake.
+    Tls(Box<TlsRecord>),
+    /// A call of Exchange Web Services.
+    Ews(Box<EwsRecord>),
     /// A TCP connection.
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
@@ -279,6 +295,12 @@ pub fn records<'a>(
             rows.map(move |row| Record::Smtp(Box::new(smtp::record(&view, row))))
         })),
         Kind::Mapi => Box::new(views.flat_map(|view| mapi::records(&view))),
+        Kind::Tls => Box::new(views.flat_map(|view| {
+            tls::all(&view).map(|record| Record::Tls(Box::new(record))).collect::<Vec<_>>()
+        })),
+        Kind::Ews => Box::new(views.flat_map(|view| {
+            ews::all(&view).map(|record| Record::Ews(Box::new(record))).collect::<Vec<_>>()
+        })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
             let rows = view.facts.connections.iter().enumerate();
             rows.map(move |(stream, row)| {

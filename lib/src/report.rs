@@ -95,6 +95,9 @@ pub struct Summary {
     /// MAPI sessions.
     #[cfg_attr(feature = "serde", serde(default))]
     pub mapi: MapiSummary,
+    /// TLS handshakes.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub tls: TlsSummary,
 }
 
 /// Counts of IMAP.
@@ -145,6 +148,18 @@ pub struct MapiSummary {
     pub faults: u64,
     /// Addresses of the servers, behind a balancer where that leg was captured.
     pub servers: Vec<IpAddr>,
+}
+
+/// Counts of TLS handshakes.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct TlsSummary {
+    /// Handshakes that a client began.
+    pub handshakes: u64,
+    /// Of these, those in which the server's certificates were seen.
+    pub certificates_seen: u64,
 }
 
 /// Counts of push notifications.
@@ -280,6 +295,10 @@ fn summary(facts: &VantageFacts) -> Summary {
         imap: imap(&facts.imap),
         smtp: smtp(facts),
         mapi: mapi(facts),
+        tls: TlsSummary {
+            handshakes: facts.handshakes.len() as u64,
+            certificates_seen: facts.handshakes.iter().filter(|row| !row.chain().is_empty()).count() as u64,
+        },
     }
 }
 

@@ -5,8 +5,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::records::{
-    ConnectionRecord, ImapRecord, Kind, MapiRecord, NotificationRecord, ReachabilityRecord, SmtpRecord,
-    SubscriptionRecord,
+    ConnectionRecord, EwsRecord, ImapRecord, Kind, MapiRecord, NotificationRecord, ReachabilityRecord,
+    SmtpRecord, SubscriptionRecord, TlsRecord,
 };
 use crate::report::Report;
 use crate::rules::Finding;
@@ -29,6 +29,8 @@ pub fn record(kind: Kind) -> Value {
         Kind::Imap => of::<ImapRecord>(),
         Kind::Smtp => of::<SmtpRecord>(),
         Kind::Mapi => of::<MapiRecord>(),
+        Kind::Tls => of::<TlsRecord>(),
+        Kind::Ews => of::<EwsRecord>(),
         Kind::Connections => of::<ConnectionRecord>(),
         Kind::Reachability => of::<ReachabilityRecord>(),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::facts::{Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
+use crate::facts::{Calls, Handshakes, Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
     Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
@@ -15,7 +15,7 @@ const CONNECTION_BYTES: u64 = 2048;
 
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
-    flows: Flows<Box<Session>>,
+    flows: Flows<Session>,
     desk: Desk,
     limits: Limits,
 }
@@ -29,6 +29,8 @@ pub(crate) struct Learnt {
     pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
     pub(crate) rpcs: Rpcs,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -45,6 +47,8 @@ impl Shard {
             imap: Imap::new(config.memory / 8),
             smtp: SmtpReplies::new(config.memory / 16),
             rpcs: Rpcs::new(config.memory / 8),
+            handshakes: Handshakes::new(config.memory / 32),
+            calls: Calls::new(config.memory / 32),
             protocols: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -60,7 +64,7 @@ impl Shard {
     pub(crate) fn unreachable(&mut self, quoted: &Quoted, error: Unreachable) {
         let src = Endpoint { ip: quoted.src, port: quoted.src_port };
         let dst = Endpoint { ip: quoted.dst, port: quoted.dst_port };
-        self.flows.icmp_error(src, dst, error);
+        self.flows.icmp_error(src, dst, error, &mut self.desk);
     }
 
     /// Ends all connections.
@@ -72,8 +76,8 @@ impl Shard {
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
-        let Desk { notifications, imap, smtp, rpcs, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, imap, smtp, rpcs, limits }
+        let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
+        Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
     }
 }
 
@@ -83,6 +87,8 @@ struct Desk {
     imap: Imap,
     smtp: SmtpReplies,
     rpcs: Rpcs,
+    handshakes: Handshakes,
+    calls: Calls,
     protocols: BTreeMap<FlowId, &'static str>,
     events: Vec<Event>,
 }
@@ -94,11 +100,13 @@ impl Desk {
             match event {
                 Event::Http(transaction) => {
                     self.notifications.apply(flow.id, ends, &transaction);
+                    self.calls.apply(flow.id, ends, &transaction);
                     self.rpcs.http(flow.id, ends, &transaction);
                 }
                 Event::Imap(client, fact) => self.imap.apply(flow.id, ends, client, &fact),
                 Event::Smtp(reply) => self.smtp.apply(flow.id, ends, *reply),
                 Event::Rpc(rpc) => self.rpcs.apply(flow.id, ends, &rpc),
+                Event::Tls(handshake) => self.handshakes.apply(flow.id, ends, &handshake),
             }
         }
     }
@@ -111,10 +119,10 @@ impl Desk {
 }
 
 impl Receiver for Desk {
-    type State = Box<Session>;
+    type State = Session;
 
     fn open(&mut self, flow: &FlowRef) -> Option<Self::State> {
-        Some(Box::new(Session::new(Ends { orig: flow.orig, resp: flow.resp })))
+        Some(Session::new(Ends { orig: flow.orig, resp: flow.resp }))
     }
 
     fn data(

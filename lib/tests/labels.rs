@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sibtrace::proto::x509::Certificate;
 use sibtrace::report::Report;
 use sibtrace::rules::{Finding, Severity};
 use sibtrace::time::parse_duration;
@@ -37,7 +38,7 @@ fn check(path: &Path) -> Vec<String> {
     let label: Value = serde_json::from_slice(&fs::read(path).expect("a label")).expect("labels are JSON");
     let folder = path.parent().expect("a label lies in a folder");
     let files: Vec<PathBuf> = strings(&label["files"]).iter().map(|file| folder.join(file)).collect();
-    let analyzer = Analyzer::new(config(&strings(&label["args"]))).expect("labels name real rules");
+    let analyzer = Analyzer::new(config(&strings(&label["args"]), folder)).expect("labels name real rules");
     let name = path.display().to_string();
     let report = match Capture::open_set(files).and_then(|capture| analyzer.run([capture])) {
         Ok(report) => report,
@@ -150,7 +151,7 @@ fn strings(list: &Value) -> Vec<String> {
 }
 
 /// The settings that labels use, from the arguments of the program.
-fn config(args: &[String]) -> Config {
+fn config(args: &[String], folder: &Path) -> Config {
     let mut config = Config::default();
     for pair in args.chunks(2) {
         let [option, value] = pair else { panic!("{pair:?} is no option with a value") };
@@ -163,6 +164,12 @@ fn config(args: &[String]) -> Config {
             "--keepalive-interval" => config.keepalive_interval = Some(duration()),
             "--imap-limit" => config.imap_limits = value.parse().expect("limits"),
             "--slow-reply" => config.slow_reply = duration(),
+            "--gateway-name" => config.gateway_name = Some(value.clone()),
+            "--trust" => {
+                let anchors = Certificate::read_pem(&fs::read(folder.join(value)).expect("a PEM file"));
+                config.trust.extend(anchors.iter().map(|anchor| anchor.der.to_vec()));
+            }
+            "--now" => config.now = Some(value.parse().expect("a time")),
             other => panic!("labels do not use {other} yet"),
         }
     }

@@ -50,6 +50,8 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
             output.text(&page, look.color)
         }
     })?;
+    // The process ends here. Freeing the rows one by one took 4 % of the time of a capture full of them.
+    std::mem::forget(reading);
     Ok(exit)
 }
 

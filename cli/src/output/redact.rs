@@ -39,7 +39,7 @@ const NAMES: [(&str, Noun); 15] = [
     ("pid", Noun::Process),
 ];
 /// Keys whose values are words of sibtrace, not of the capture.
-const OURS: [&str; 16] = [
+const OURS: [&str; 26] = [
     "schema",
     "sibtrace",
     "rule",
@@ -56,6 +56,16 @@ const OURS: [&str; 16] = [
     "close",
     "state",
     "service",
+    "verdict",
+    "outcome",
+    "cipher",
+    "version",
+    "level",
+    "signature_algorithm",
+    "key_type",
+    "operation",
+    "interface",
+    "response_code",
 ];
 /// Shorter names are replaced where they stand alone in their field, not within sentences.
 const IN_SENTENCES: usize = 3;

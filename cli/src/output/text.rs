@@ -4,6 +4,7 @@ mod accounts;
 mod associations;
 mod findings;
 pub(crate) mod fold;
+mod handshakes;
 pub(crate) mod header;
 mod limits;
 pub(crate) mod markdown;
@@ -41,6 +42,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     accounts::table(&mut page, facts, config, style);
     smtp::table(&mut page, facts);
     associations::table(&mut page, report, facts, style);
+    handshakes::table(&mut page, facts, config, style);
     limits::untold(&mut page, report, facts, config);
     limits::met(&mut page, report);
     limits::further(&mut page, report);

@@ -1,6 +1,6 @@
 //! One copy of every string that recurs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -30,5 +30,29 @@ impl Interner {
 
     pub(crate) fn intern_some(&mut self, text: Option<&str>) -> Option<Arc<str>> {
         text.map(|text| self.intern(text))
+    }
+}
+
+/// What is computed from strings that recur, with one copy of each. Beyond its bound it is computed every time.
+#[derive(Debug)]
+pub(crate) struct Memo<T> {
+    known: HashMap<Arc<str>, T, RandomState>,
+    bound: usize,
+}
+
+impl<T: Clone> Memo<T> {
+    pub(crate) fn new(bound: usize) -> Self {
+        Memo { known: HashMap::default(), bound }
+    }
+
+    pub(crate) fn of(&mut self, text: &str, compute: impl FnOnce(&str) -> T) -> (Arc<str>, T) {
+        if let Some((text, value)) = self.known.get_key_value(text) {
+            return (Arc::clone(text), value.clone());
+        }
+        let (text, value) = (Arc::<str>::from(text), compute(text));
+        if self.known.len() < self.bound {
+            self.known.insert(Arc::clone(&text), value.clone());
+        }
+        (text, value)
     }
 }

@@ -2,6 +2,7 @@
 
 mod copies;
 mod coverage;
+mod ews;
 mod imap;
 mod intern;
 pub mod mapi;
@@ -11,9 +12,12 @@ mod smtp;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod vantage;
 
 pub use coverage::{ClockStep, Coverage, Host, Silence};
+pub(crate) use ews::Calls;
+pub use ews::{EwsReply, EwsRow, Interface};
 pub use imap::{
     Counts, Defaults, ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ImapSession, Level, ServerHints,
     TurnedAway,
@@ -24,10 +28,12 @@ pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use reachability::{Outcome, Pings, outcome};
-pub use reachability::{Reach, Service};
+pub use reachability::{Reach, Service, SilentPings};
 pub(crate) use smtp::SmtpReplies;
 pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
+pub(crate) use tls::Handshakes;
+pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
@@ -63,6 +69,10 @@ pub struct VantageFacts {
     pub notifications: Vec<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
     pub subscriptions: Vec<Subscription>,
+    /// TLS handshakes, in the order of their ends.
+    pub handshakes: Vec<HandshakeRow>,
+    /// Calls of Exchange Web Services in clear, and WebDAV, in the order of completion.
+    pub ews: Vec<EwsRow>,
     /// Services and who could reach them.
     pub reachability: Vec<Reach>,
     /// IMAP sessions, log-ins and commands.
@@ -98,6 +108,8 @@ pub(crate) struct Gathered {
     pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,
     pub(crate) rpcs: Rpcs,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) calls: Calls,
     pub(crate) limits: Vec<LimitHits>,
 }
 
@@ -114,6 +126,8 @@ impl VantageFacts {
             imap,
             smtp,
             rpcs,
+            handshakes,
+            calls,
             mut limits,
         } = gathered;
         let (mut notifications, full) = notifications.finish();
@@ -122,13 +136,19 @@ impl VantageFacts {
         let (smtp, smtp_full) = smtp.finish(&connections);
         let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
         limits.extend([full, imap_full, smtp_full, pairs]);
+        let (handshakes, full) = handshakes.finish(&coverage);
+        limits.extend(full);
+        let (ews, full) = calls.finish();
+        limits.push(full);
         notifications.sort_by_key(|row| (row.last.frame, row.flow));
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
         copies::mark(&mut notifications, &connections);
+        let mut subscriptions = subscriptions::group(&notifications);
+        ews::tell(&ews, &mut subscriptions);
         VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
-            subscriptions: subscriptions::group(&notifications),
+            subscriptions,
             reachability: reachability::reach(&connections, &config.ports, pings),
             files,
             coverage,
@@ -138,6 +158,8 @@ impl VantageFacts {
             imap,
             smtp,
             mapi,
+            handshakes,
+            ews,
             limits,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::LimitHits;
-use super::intern::Interner;
+use super::intern::{Interner, Memo};
 use crate::flow::Endpoint;
 use crate::flow::{Dir, FlowId, Moment};
 use crate::proto::{
@@ -121,8 +121,27 @@ impl NotificationRow {
 pub(crate) struct Notifications {
     rows: Vec<NotificationRow>,
     strings: Interner,
+    // A subscription repeats both with every keep-alive; taking them apart cost a third of filing a row.
+    targets: Memo<Target>,
+    ids: Memo<Option<Decoded>>,
     limit: usize,
     dropped: u64,
+}
+
+/// What the target of a request says.
+#[derive(Clone, Debug)]
+struct Target {
+    request_id: Option<Arc<str>>,
+    pid: Option<Arc<str>>,
+}
+
+/// What a SubscriptionId says.
+#[derive(Clone, Debug)]
+struct Decoded {
+    server: Arc<str>,
+    created: Timestamp,
+    guid: Guid,
+    mailbox: Option<Guid>,
 }
 
 /// What a row costs with the strings that are its own.
@@ -132,7 +151,14 @@ impl Notifications {
     /// A table that may take so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
         let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
-        Notifications { rows: Vec::new(), strings: Interner::new(limit.saturating_mul(4)), limit, dropped: 0 }
+        Notifications {
+            rows: Vec::new(),
+            strings: Interner::new(limit.saturating_mul(2)),
+            targets: Memo::new(limit),
+            ids: Memo::new(limit),
+            limit,
+            dropped: 0,
+        }
     }
 
     /// Keeps a transaction that is a push notification; others are not its business.
@@ -171,8 +197,23 @@ impl Notifications {
             Some(Ews::Notification(notification)) => Some(&**notification),
             _ => None,
         };
-        let subscription_id = said.and_then(|said| said.subscription_id.as_deref());
-        let decoded = subscription_id.and_then(SubscriptionId::decode);
+        let (target, Target { request_id, pid }) = self.targets.of(&request.target, |target| Target {
+            request_id: query(target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
+            pid: strings.intern_some(query(target, "pid")),
+        });
+        let decode = |text: &str| {
+            SubscriptionId::decode(text).map(|id| Decoded {
+                server: strings.intern(&id.server),
+                created: id.created,
+                guid: id.guid,
+                mailbox: id.mailbox,
+            })
+        };
+        let (subscription_id, decoded) =
+            match said.and_then(|said| said.subscription_id.as_deref()).map(|id| self.ids.of(id, decode)) {
+                Some((id, decoded)) => (Some(id), decoded),
+                None => (None, None),
+            };
         let decoded = decoded.as_ref();
         NotificationRow {
             flow,
@@ -182,10 +223,10 @@ impl Notifications {
             last: request.last,
             state: request.state.clone(),
             method: strings.intern(&request.method),
-            target: strings.intern(&request.target),
+            target,
             version: request.version,
-            request_id: query(&request.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
-            pid: strings.intern_some(query(&request.target, "pid")),
+            request_id,
+            pid,
             host: strings.intern_some(request.host.as_deref()),
             soap_action: strings.intern_some(request.soap_action.as_deref()),
             header_names: strings.intern(&request.header_names),
@@ -193,8 +234,8 @@ impl Notifications {
             chunked: request.body.chunked,
             body_length: request.body.length,
             body_digest: request.body.digest,
-            subscription_id: strings.intern_some(subscription_id),
-            server: strings.intern_some(decoded.map(|id| &*id.server)),
+            subscription_id,
+            server: decoded.map(|id| Arc::clone(&id.server)),
             created: decoded.map(|id| id.created),
             guid: decoded.map(|id| id.guid),
             mailbox: decoded.and_then(|id| id.mailbox),

@@ -83,6 +83,19 @@ pub struct Reach {
     pub echo_requests: u64,
     /// ICMP echo replies.
     pub echo_replies: u64,
+    /// The longest row of echo requests without any reply.
+    pub silent_pings: Option<SilentPings>,
+}
+
+/// Echo requests between two hosts without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SilentPings {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Moment,
+    /// The last one.
+    pub last: Moment,
 }
 
 /// How an attempt to open a connection ended.
@@ -163,6 +176,7 @@ impl Reach {
             icmp: Vec::new(),
             echo_requests: 0,
             echo_replies: 0,
+            silent_pings: None,
         }
     }
 
@@ -192,6 +206,9 @@ struct Echoes {
     first: Moment,
     requests: u64,
     replies: u64,
+    /// The row that goes on, and the longest one.
+    silent: Option<SilentPings>,
+    longest: Option<SilentPings>,
 }
 
 impl Pings {
@@ -202,9 +219,25 @@ impl Pings {
             self.dropped += 1;
             return;
         }
-        let echoes = self.pairs.entry(pair).or_insert(Echoes { first: at, requests: 0, replies: 0 });
+        let echoes = self.pairs.entry(pair).or_insert(Echoes {
+            first: at,
+            requests: 0,
+            replies: 0,
+            silent: None,
+            longest: None,
+        });
         echoes.requests += u64::from(is_request);
         echoes.replies += u64::from(!is_request);
+        if !is_request {
+            echoes.silent = None;
+            return;
+        }
+        // The row before this request will stay unanswered; this request may yet be.
+        echoes.settle();
+        echoes.silent = Some(match echoes.silent {
+            None => SilentPings { count: 1, first: at, last: at },
+            Some(row) => SilentPings { count: row.count + 1, last: at, ..row },
+        });
     }
 
     /// The bound on pairs of hosts, and how many packets were not counted because of it.
@@ -213,11 +246,25 @@ impl Pings {
     }
 
     fn rows(self) -> impl Iterator<Item = Reach> {
-        self.pairs.into_iter().map(|((client, server), echoes)| Reach {
-            echo_requests: echoes.requests,
-            echo_replies: echoes.replies,
-            ..Reach::new(client, server, Service::Ping, echoes.first)
+        self.pairs.into_iter().map(|((client, server), mut echoes)| {
+            echoes.settle();
+            Reach {
+                echo_requests: echoes.requests,
+                echo_replies: echoes.replies,
+                silent_pings: echoes.longest,
+                ..Reach::new(client, server, Service::Ping, echoes.first)
+            }
         })
+    }
+}
+
+impl Echoes {
+    /// Remembers the row that goes on when it is the longest.
+    fn settle(&mut self) {
+        let count = |row: Option<SilentPings>| row.map_or(0, |row| row.count);
+        if count(self.silent) > count(self.longest) {
+            self.longest = self.silent;
+        }
     }
 }
 
@@ -287,6 +334,21 @@ mod tests {
         assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
         assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));
         assert_eq!((rows[1].client, rows[1].flow), (ip("10.0.0.1"), None));
+    }
+
+    #[test]
+    fn a_row_of_silent_pings_ends_with_the_first_that_is_answered() {
+        let mut pings = Pings::default();
+        let at = |number| Moment { frame: FrameId::new(0, number), ..Moment::default() };
+        let mut ping = |number, is_request| {
+            let ends = if is_request { ("10.0.0.1", "10.0.0.9") } else { ("10.0.0.9", "10.0.0.1") };
+            pings.echo(ip(ends.0), ip(ends.1), is_request, at(number));
+        };
+        for (number, is_request) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
+            ping(number, is_request);
+        }
+        let rows = reach(&[], &Ports::default(), pings);
+        assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
     }
 
     #[test]

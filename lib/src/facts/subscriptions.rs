@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{NotificationRow, VantageFacts};
 use crate::time::Timestamp;
@@ -29,6 +30,10 @@ pub struct Subscription {
     pub created: Option<Timestamp>,
     /// Notifications that only say that nothing happened.
     pub keepalives: u64,
+    /// StatusFrequency, where the Subscribe call was seen.
+    pub interval: Option<Duration>,
+    /// The address that the Subscribe call named for notifications.
+    pub destination: Option<Arc<str>>,
 }
 
 /// Groups the notifications that count. `rows` are in time order; so are the groups, by their first notification.
@@ -71,6 +76,8 @@ impl Subscription {
             port,
             created: None,
             keepalives: 0,
+            interval: None,
+            destination: None,
         }
     }
 

@@ -4,6 +4,7 @@ mod clock;
 mod duplicate;
 mod handover;
 mod key;
+mod lone;
 mod outcome;
 mod pending;
 mod receiver;

@@ -3,6 +3,8 @@
 use super::{Moment, Syn};
 use crate::packet::{Ip, Tcp};
 
+/// TCP options take at most 40 bytes (RFC 9293, 3.1).
+const MOST: usize = 40;
 const END_OF_LIST: u8 = 0;
 const NOP: u8 = 1;
 const MSS: u8 = 2;
@@ -20,10 +22,14 @@ impl Syn {
             window: tcp.window,
             mss: None,
             scale: None,
-            options: Options(tcp.options).map(|(kind, _)| kind).collect(),
+            options: Box::default(),
             timestamp: None,
         };
-        for (kind, value) in Options(tcp.options) {
+        let mut kinds = [0; MOST];
+        let mut count = 0;
+        for (index, (kind, value)) in Options(tcp.options).take(MOST).enumerate() {
+            kinds[index] = kind;
+            count = index + 1;
             match (kind, value) {
                 (MSS, &[a, b]) => syn.mss = Some(u16::from_be_bytes([a, b])),
                 (WINDOW_SCALE, &[shift]) => syn.scale = Some(shift),
@@ -31,6 +37,7 @@ impl Syn {
                 _ => {}
             }
         }
+        syn.options = kinds[..count].into();
         syn
     }
 }

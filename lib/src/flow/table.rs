@@ -1,10 +1,12 @@
 //! The flows of one shard: which packet belongs to which, and how many there may be.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use ahash::RandomState;
+use hashbrown::HashTable;
 
+use super::lone::Lone;
 use super::pending::Store;
 use super::tcp::{Arriving, Flow};
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
@@ -41,8 +43,10 @@ pub(crate) struct Overflows {
 pub(crate) struct Flows<S> {
     limits: Limits,
     digest: bool,
-    slots: HashMap<FlowKey, u32, RandomState>,
-    flows: Vec<(FlowKey, Flow<S>)>,
+    hasher: RandomState,
+    /// Places in `flows` by key. The keys stand there only, so that a large table stays in the cache.
+    slots: HashTable<u32>,
+    flows: Vec<Slot<S>>,
     /// For each slot a time before which its flow was not idle. It is brought up to date only when it is needed.
     idle: BinaryHeap<Reverse<(Timestamp, u32)>>,
     store: Store,
@@ -51,13 +55,52 @@ pub(crate) struct Flows<S> {
     overflows: Overflows,
 }
 
+/// A connection that may go on.
+#[derive(Debug)]
+struct Slot<S> {
+    key: FlowKey,
+    seen: Seen<S>,
+}
+
+#[derive(Debug)]
+enum Seen<S> {
+    /// One SYN.
+    Lone(Lone),
+    /// More than that.
+    Flow(Box<Flow<S>>),
+}
+
+impl<S> Seen<S> {
+    fn id(&self) -> FlowId {
+        match self {
+            Seen::Lone(lone) => lone.id(),
+            Seen::Flow(flow) => flow.id(),
+        }
+    }
+
+    fn last(&self) -> Moment {
+        match self {
+            Seen::Lone(lone) => lone.at(),
+            Seen::Flow(flow) => flow.last(),
+        }
+    }
+
+    fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
+        match self {
+            Seen::Lone(lone) => lone.is_over_with(packet),
+            Seen::Flow(flow) => flow.is_over_with(packet),
+        }
+    }
+}
+
 impl<S> Flows<S> {
     /// An empty table. `digest`: compute the SHA-256 of every stream.
     pub(crate) fn new(limits: Limits, digest: bool) -> Self {
         Flows {
             limits,
             digest,
-            slots: HashMap::default(),
+            hasher: RandomState::new(),
+            slots: HashTable::new(),
             flows: Vec::new(),
             idle: BinaryHeap::new(),
             store: Store {
@@ -89,19 +132,30 @@ impl<S> Flows<S> {
         let (key, from_low) = FlowKey::new(src, dst);
         let mac = packet.macs.map(|(src, _)| src);
         let arriving = Arriving { at, from_low, mac, ip, tcp };
-        let slot = match self.slots.get(&key) {
-            Some(&slot) => slot,
-            None => self.place(key, FlowId(ordinal), &arriving, receiver),
+        let id = FlowId(ordinal);
+        let place = match self.place(&key) {
+            Some(place) => place,
+            None => {
+                let seen = self.begin(id, &arriving);
+                self.add(Slot { key, seen }, at.time, receiver)
+            }
         };
-        let Some((_, flow)) = self.flows.get_mut(slot as usize) else {
+        if self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
+            let new = self.begin(id, &arriving);
+            let old = std::mem::replace(&mut self.flows[place].seen, new);
+            self.retire(&key, old, receiver);
+        }
+        let Some(slot) = self.flows.get_mut(place) else {
             return;
         };
-        if flow.is_over_with(&arriving) {
-            let old = std::mem::replace(flow, Flow::new(FlowId(ordinal), &arriving, self.digest));
-            self.begun += 1;
-            self.retire(old, receiver);
+        match &slot.seen {
+            Seen::Lone(lone) if lone.id() == id => return,
+            Seen::Lone(lone) => {
+                slot.seen = Seen::Flow(lone.wake(&key, self.digest, &mut self.store, receiver));
+            }
+            Seen::Flow(_) => {}
         }
-        if let Some((_, flow)) = self.flows.get_mut(slot as usize) {
+        if let Seen::Flow(flow) = &mut slot.seen {
             flow.packet(&arriving, &mut self.store, receiver);
         }
     }
@@ -113,58 +167,94 @@ impl<S> Flows<S> {
 
     /// An ICMP error quotes a segment from `src` to `dst`. It belongs to the latest connection between them, if there
     /// is one, and never begins one.
-    pub(crate) fn icmp_error(&mut self, src: Endpoint, dst: Endpoint, unreachable: Unreachable) {
-        let slot = self.slots.get(&FlowKey::new(src, dst).0);
-        if let Some((_, flow)) = slot.and_then(|&slot| self.flows.get_mut(slot as usize)) {
+    pub(crate) fn icmp_error<R: Receiver<State = S>>(
+        &mut self,
+        src: Endpoint,
+        dst: Endpoint,
+        unreachable: Unreachable,
+        receiver: &mut R,
+    ) {
+        let place = self.place(&FlowKey::new(src, dst).0);
+        let Some(slot) = place.and_then(|place| self.flows.get_mut(place)) else {
+            return;
+        };
+        if let Seen::Lone(lone) = &slot.seen {
+            slot.seen = Seen::Flow(lone.wake(&slot.key, self.digest, &mut self.store, receiver));
+        }
+        if let Seen::Flow(flow) = &mut slot.seen {
             flow.unreachable(unreachable);
         }
     }
 
     /// Ends all flows, the oldest first, and gives the rows in the order of their first packets.
     pub(crate) fn finish<R: Receiver<State = S>>(mut self, receiver: &mut R) -> (Vec<Connection>, Overflows) {
-        self.flows.sort_unstable_by_key(|(_, flow)| flow.id());
-        for (_, flow) in self.flows {
-            self.rows.push(flow.end(&mut self.store, receiver));
+        self.flows.sort_unstable_by_key(|slot| slot.seen.id());
+        self.rows.reserve_exact(self.flows.len());
+        for Slot { key, seen } in std::mem::take(&mut self.flows) {
+            let row = self.row(&key, seen, receiver);
+            self.rows.push(row);
         }
         self.rows.sort_unstable_by_key(|row| row.id);
         self.overflows.out_of_order = self.store.overflows;
         (self.rows, self.overflows)
     }
 
-    /// Makes a flow with a key that has none.
-    fn place<R: Receiver<State = S>>(
-        &mut self,
-        key: FlowKey,
-        id: FlowId,
-        packet: &Arriving<'_>,
-        receiver: &mut R,
-    ) -> u32 {
-        let new = (key, Flow::new(id, packet, self.digest));
+    fn place(&self, key: &FlowKey) -> Option<usize> {
+        let is_its = |place: &u32| self.flows.get(*place as usize).is_some_and(|slot| slot.key == *key);
+        self.slots.find(self.hasher.hash_one(key), is_its).map(|place| *place as usize)
+    }
+
+    /// The connection that `packet` begins. Unless the packet is all that is remembered of it, it is not counted yet.
+    fn begin(&mut self, id: FlowId, packet: &Arriving<'_>) -> Seen<S> {
         self.begun += 1;
-        let slot = match self.idlest() {
-            Some(slot) if self.flows.len() >= self.limits.flows => {
-                let (key, old) = std::mem::replace(&mut self.flows[slot as usize], new);
-                self.slots.remove(&key);
+        match Lone::new(id, packet) {
+            Some(lone) => Seen::Lone(lone),
+            None => Seen::Flow(Box::new(Flow::new(id, packet, self.digest))),
+        }
+    }
+
+    /// Gives a connection a place, if need be that of the one that has been idle longest.
+    fn add<R: Receiver<State = S>>(&mut self, slot: Slot<S>, since: Timestamp, receiver: &mut R) -> usize {
+        let hash = self.hasher.hash_one(slot.key);
+        let place = match self.idlest() {
+            Some(place) => {
+                let old = std::mem::replace(&mut self.flows[place as usize], slot);
+                if let Ok(entry) =
+                    self.slots.find_entry(self.hasher.hash_one(old.key), |known| *known == place)
+                {
+                    entry.remove();
+                }
                 self.overflows.flows += 1;
-                self.retire(old, receiver);
-                slot
+                self.retire(&old.key, old.seen, receiver);
+                place
             }
-            _ => {
-                self.flows.push(new);
+            None => {
+                self.flows.push(slot);
                 (self.flows.len() - 1) as u32
             }
         };
-        self.slots.insert(key, slot);
-        self.idle.push(Reverse((packet.at.time, slot)));
-        slot
+        let rehash = |place: &u32| self.hasher.hash_one(self.flows[*place as usize].key);
+        self.slots.insert_unique(hash, place, rehash);
+        self.idle.push(Reverse((since, place)));
+        place as usize
     }
 
-    fn retire<R: Receiver<State = S>>(&mut self, flow: Flow<S>, receiver: &mut R) {
-        let row = flow.end(&mut self.store, receiver);
+    fn retire<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) {
         if self.rows.len() < self.limits.flows {
+            let row = self.row(key, seen, receiver);
             self.rows.push(row);
-        } else {
-            self.overflows.rows += 1;
+            return;
+        }
+        self.overflows.rows += 1;
+        if let Seen::Flow(flow) = seen {
+            flow.end(&mut self.store, receiver);
+        }
+    }
+
+    fn row<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) -> Connection {
+        match seen {
+            Seen::Lone(lone) => lone.row(key, self.digest),
+            Seen::Flow(flow) => flow.end(&mut self.store, receiver),
         }
     }
 
@@ -174,8 +264,7 @@ impl<S> Flows<S> {
             return None;
         }
         while let Some(Reverse((since, slot))) = self.idle.pop() {
-            let (_, flow) = self.flows.get(slot as usize)?;
-            let last = flow.last().time;
+            let last = self.flows.get(slot as usize)?.seen.last().time;
             if last <= since {
                 return Some(slot);
             }

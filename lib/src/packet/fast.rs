@@ -6,10 +6,13 @@ use std::net::IpAddr;
 
 use super::ip::protocol;
 use super::span::Span;
-use super::{Ip, Packet, Transport, link, tcp};
+use super::{Ip, Packet, Tcp, Transport, link, tcp};
 
 /// Slices an Ethernet frame, if it is of the ordinary kind.
 pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
+    if let Some(packet) = plain(frame) {
+        return Some(packet);
+    }
     let (macs, mut kind, mut rest) = link::ethernet_header(frame)?;
     if kind == 0x8100 {
         let (&[_, _, k0, k1], tagged) = rest.split()?;
@@ -22,6 +25,39 @@ pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
     };
     let transport = Transport::Tcp(tcp::tcp(segment)?);
     Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
+}
+
+/// Untagged IPv4 whose headers lie in the first 54 bytes but for the TCP options, captured in full. With one check of
+/// the length for all fields it takes half the instructions of the way below.
+fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
+    let h: &[u8; 54] = frame.bytes.first_chunk()?;
+    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
+    if (h[12], h[13], h[14]) != (0x08, 0x00, 0x45) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
+        return None;
+    }
+    let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
+    let data = 34 + usize::from(h[46] >> 4) * 4;
+    let payload = frame.bytes.get(data..end)?;
+    let ip = Ip {
+        src: IpAddr::from([h[26], h[27], h[28], h[29]]),
+        dst: IpAddr::from([h[30], h[31], h[32], h[33]]),
+        ttl: h[22],
+        id: u16::from_be_bytes([h[18], h[19]]),
+        df: h[20] & 0x40 != 0,
+    };
+    let tcp = Tcp {
+        src_port: u16::from_be_bytes([h[34], h[35]]),
+        dst_port: u16::from_be_bytes([h[36], h[37]]),
+        seq: u32::from_be_bytes([h[38], h[39], h[40], h[41]]),
+        ack: u32::from_be_bytes([h[42], h[43], h[44], h[45]]),
+        flags: h[47],
+        window: u16::from_be_bytes([h[48], h[49]]),
+        options: frame.bytes.get(54..data)?,
+        payload,
+        payload_len: payload.len() as u32,
+    };
+    let macs = ([h[6], h[7], h[8], h[9], h[10], h[11]], [h[0], h[1], h[2], h[3], h[4], h[5]]);
+    Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) })
 }
 
 /// IPv4 without options and with a length, not a fragment, carrying TCP.

@@ -1,8 +1,10 @@
 //! Protocol facts as the dissectors hand them on.
 
 use super::Rpc;
+use super::http::Authorization;
 use super::imap;
 use super::smtp::SmtpReply;
+use super::tls::TlsHandshake;
 use crate::flow::{Dir, Moment};
 
 /// One protocol fact.
@@ -17,6 +19,8 @@ pub enum Event {
     Smtp(Box<SmtpReply>),
     /// A fact of a DCE/RPC connection (C706).
     Rpc(Box<Rpc>),
+    /// A TLS handshake.
+    Tls(Box<TlsHandshake>),
 }
 
 /// An HTTP request with the final reply that answers it.
@@ -98,6 +102,8 @@ pub struct Request {
     /// Fields that a proxy or load balancer adds, or that a client sends to a proxy (`Via`, `Forwarded`,
     /// `X-Forwarded-*`, `Proxy-*`, vendor fields …).
     pub proxy_headers: Vec<Header>,
+    /// The log-in.
+    pub authorization: Option<Authorization>,
     /// The body.
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
@@ -150,12 +156,32 @@ pub struct Reply {
     pub proxy_headers: Vec<Header>,
     /// `Date` (RFC 9110, 6.6.1), the clock of the server.
     pub date: Option<Box<str>>,
+    /// Fields by which Exchange and IIS explain themselves.
+    pub service: ServiceFields,
     /// The body.
     pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
     /// What it says when it is one of MAPI over HTTP.
     pub mapi: Option<Box<MapiReply>>,
+}
+
+/// Fields of a reply by which Exchange and IIS explain themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceFields {
+    /// The schemes of `WWW-Authenticate`.
+    pub challenges: Vec<Box<str>>,
+    /// `Location`, else `X-MS-Location`: where to go instead.
+    pub location: Option<Box<str>>,
+    /// `Retry-After`.
+    pub retry_after: Option<Box<str>>,
+    /// `X-FEServer`: the server that took the request.
+    pub frontend: Option<Box<str>>,
+    /// `X-CalculatedBETarget`, else `X-BEServer`: the server that it was passed to.
+    pub backend: Option<Box<str>>,
+    /// `X-CasErrorCode`: what went wrong at the front end.
+    pub cas_error: Option<Box<str>>,
 }
 
 /// The body of an HTTP message.
@@ -178,6 +204,48 @@ pub enum Ews {
     Notification(Box<Notification>),
     /// The listener's answer to it (`SendNotificationResult`).
     Result(NotificationResult),
+    /// Any other request.
+    Call(Box<Call>),
+    /// Any other reply, or a SOAP fault.
+    Answer(Box<Answer>),
+}
+
+/// A request to Exchange Web Services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call {
+    /// The operation: `Subscribe`, `GetItem` …
+    pub operation: Box<str>,
+    /// What a `Subscribe` for push notifications asks for.
+    pub subscribe: Option<Subscribe>,
+}
+
+/// A request for push notifications (MS-OXWSNTIF 3.1.4.3.3.6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscribe {
+    /// Where to send them.
+    pub url: Option<Box<str>>,
+    /// Minutes after which a notification is sent although nothing happened.
+    pub status_frequency: Option<u32>,
+}
+
+/// The answer of Exchange Web Services to a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The operation; a fault names none.
+    pub operation: Option<Box<str>>,
+    /// It has the code `NoError`.
+    pub no_error: bool,
+    /// Response codes other than `NoError`, each once; inner ones included.
+    pub codes: Vec<Box<str>>,
+    /// How long the client shall wait, in milliseconds.
+    pub back_off_ms: Option<u64>,
+    /// It is a SOAP fault.
+    pub is_fault: bool,
+    /// The id of a new subscription.
+    pub subscription_id: Option<Box<str>>,
 }
 
 /// The listener's answer to a push notification.

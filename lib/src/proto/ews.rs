@@ -2,9 +2,11 @@
 //!
 //! Names are matched by namespace, never by prefix: Exchange, CUC and IM&P use different ones.
 
+mod calls;
+
 use twox_hash::XxHash3_64;
 
-use super::event::{EventKind, Ews, Malformed, Notification, NotificationResult};
+use super::event::{Answer, Call, EventKind, Ews, Malformed, Notification, NotificationResult};
 use super::xml::{self, Element, Node, NotXml};
 
 /// Kinds of events that are listed.
@@ -39,6 +41,7 @@ enum Space {
     Soap,
     Messages,
     Types,
+    Errors,
     Other,
 }
 
@@ -50,6 +53,7 @@ impl Space {
             }
             "http://schemas.microsoft.com/exchange/services/2006/messages" => Space::Messages,
             "http://schemas.microsoft.com/exchange/services/2006/types" => Space::Types,
+            "http://schemas.microsoft.com/exchange/services/2006/errors" => Space::Errors,
             _ => Space::Other,
         }
     }
@@ -87,6 +91,26 @@ fn envelope(xml: &mut Xml<'_>, out: &mut Option<Ews>) -> Step {
                 send_notification(xml, notification)?;
             }
             (Space::Messages, "SendNotificationResult") => *out = Some(Ews::Result(result(xml)?)),
+            (Space::Soap, "Fault") => {
+                let answer = Answer { is_fault: true, ..Answer::default() };
+                if let Ews::Answer(answer) = out.insert(Ews::Answer(Box::new(answer))) {
+                    calls::answer(xml, answer)?;
+                }
+            }
+            (Space::Messages, local) => match local.strip_suffix("Response") {
+                Some(operation) => {
+                    let answer = Answer { operation: Some(clip(operation)), ..Answer::default() };
+                    if let Ews::Answer(answer) = out.insert(Ews::Answer(Box::new(answer))) {
+                        calls::answer(xml, answer)?;
+                    }
+                }
+                None => {
+                    let call = Call { operation: clip(local), subscribe: None };
+                    if let Ews::Call(call) = out.insert(Ews::Call(Box::new(call))) {
+                        calls::call(xml, call)?;
+                    }
+                }
+            },
             _ => return Ok(()),
         }
         // The few closing tags that follow show whether the message is whole.
@@ -128,7 +152,7 @@ fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
                 continue;
             }
             let mut message = Notification {
-                response_class: element.attribute("ResponseClass").map(|class| clip(&class)),
+                response_class: element.attribute("ResponseClass").map(clip),
                 ..Notification::default()
             };
             let step = response_message(xml, &mut message);

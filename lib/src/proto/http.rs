@@ -1,8 +1,9 @@
 //! HTTP/1 (RFC 9112): requests and replies of one connection, paired.
 //!
-//! Every message is followed so that the next one is found, but only what may be a SOAP call is looked into and
-//! becomes an event. Bodies of all others are counted, not read.
+//! Every message is followed so that the next one is found, but only what may be a call of Exchange is looked into
+//! and becomes an event. Bodies of all others are counted, not read.
 
+mod auth;
 mod body;
 mod exchange;
 mod head;
@@ -12,6 +13,8 @@ mod message;
 mod proxy;
 mod roles;
 mod start;
+
+pub use auth::Authorization;
 
 use std::ops::ControlFlow;
 

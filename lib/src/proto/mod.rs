@@ -13,20 +13,24 @@ mod secret;
 mod session;
 pub mod smtp;
 pub mod subscription_id;
+pub mod tls;
 pub mod watermark;
+pub mod x509;
 mod xml;
 
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
-    Body, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification, NotificationResult,
-    Reply, Request, State, Transaction,
+    Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
+    NotificationResult, Reply, Request, ServiceFields, State, Subscribe, Transaction,
 };
 pub use guid::Guid;
+pub use http::Authorization;
 pub use ntlm::Ntlm;
 pub use sasl::{Credentials, Mechanism};
 pub use secret::Secret;
 pub(crate) use session::Session;
 pub use subscription_id::SubscriptionId;
+pub use tls::TlsHandshake;
 pub use watermark::Watermark;
 
 use std::ops::ControlFlow;
@@ -34,8 +38,14 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] =
-    &[dcerpc::http::PROTOCOL, http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL, dcerpc::PROTOCOL];
+const PROTOCOLS: &[Protocol] = &[
+    dcerpc::http::PROTOCOL,
+    http::PROTOCOL,
+    imap::PROTOCOL,
+    smtp::PROTOCOL,
+    tls::PROTOCOL,
+    dcerpc::PROTOCOL,
+];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

@@ -1,8 +1,10 @@
 //! What a rule may look at.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
-use super::notify::{self, Life};
+use super::notify::{self, Life, Source};
+use super::tls::Chains;
 use super::{Evidence, Meta, Sight};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
@@ -31,6 +33,11 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
+    one_way: bool,
+    /// Where notifications come from: three rules ask.
+    pub(super) sources: Vec<Source<'a>>,
+    chains: OnceLock<Chains>,
 }
 
 impl<'a> Context<'a> {
@@ -39,8 +46,18 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let mut view = View { facts, config, first_capture, sight: Sight::new(facts), lives: Vec::new() };
+            let mut view = View {
+                facts,
+                config,
+                first_capture,
+                sight: Sight::new(facts),
+                lives: Vec::new(),
+                one_way: is_one_way(&facts.connections),
+                sources: Vec::new(),
+                chains: OnceLock::new(),
+            };
             view.lives = notify::lives(&view);
+            view.sources = notify::sources(&view);
             views.push(view);
             first_capture += facts.files.len();
         }
@@ -67,6 +84,11 @@ impl<'a> View<'a> {
                 .map(|stream| self.facts.connections[stream].key().community_id().to_string()),
             note,
         }
+    }
+
+    /// The chains of certificates of the handshakes, built when they are first asked for.
+    pub(crate) fn chains(&self) -> &Chains {
+        self.chains.get_or_init(|| Chains::new(self.facts, self.config))
     }
 
     /// The row of a connection.
@@ -106,12 +128,19 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        let seen = |how| {
-            let connections = self.facts.connections.iter();
-            connections.filter(|connection| directions(connection) == Some(how)).count()
-        };
-        seen(Directions::One) > seen(Directions::Both)
+        self.one_way
     }
+}
+
+fn is_one_way(connections: &[Connection]) -> bool {
+    let mut one_more = 0_i64;
+    for how in connections.iter().filter_map(directions) {
+        one_more += match how {
+            Directions::One => 1,
+            Directions::Both => -1,
+        };
+    }
+    one_more > 0
 }
 
 /// How much of a connection the capture shows.

@@ -5,6 +5,7 @@ mod meta;
 mod capture;
 mod context;
 mod draft;
+mod ews;
 mod finding;
 mod imap;
 mod jumps;
@@ -15,6 +16,7 @@ mod sight;
 mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod words;
 
 pub use context::{Context, View};
@@ -23,6 +25,8 @@ pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind,
 pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
 pub use sight::Sight;
+pub use tls::Verdict;
+pub(crate) use tls::verdict;
 
 use std::sync::OnceLock;
 
@@ -86,6 +90,20 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &mapi::endpoint_unreachable::MapiEndpointUnreachable,
     &reach::mapi_closed::MapiPortClosed,
     &reach::mapi_filtered::MapiPortFiltered,
+    &reach::exchange_unreachable::ExchangeUnreachable,
+    &ews::error::EwsError,
+    &ews::auth_rejected::EwsAuthRejected,
+    &ews::http_error::EwsHttpError,
+    &ews::mailbox_moved::EwsMailboxMoved,
+    &ews::locale_calendar::LocaleCalendarMismatch,
+    &tls::chain_incomplete::TlsChainIncomplete,
+    &tls::cn_mismatch::TlsCnMismatch,
+    &tls::san_mismatch::TlsSanMismatch,
+    &tls::cert_expired::TlsCertExpired,
+    &tls::cert_weak::TlsCertWeak,
+    &tls::cert_bad_signature::TlsCertBadSignature,
+    &tls::handshake_failed::TlsHandshakeFailed,
+    &tls::network_error::TlsNetworkError,
     &capture::truncated::CaptureTruncated,
     &capture::damaged::CaptureDamaged,
     &capture::snaplen::CaptureSnaplen,

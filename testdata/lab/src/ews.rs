@@ -149,6 +149,14 @@ fn envelope(class: &str, content: &str) -> String {
     )
 }
 
+/// A SOAP message of Exchange around `content`, with the prefixes `s`, `m` and `t`.
+pub fn soap(content: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:m=\"{MESSAGES}\" xmlns:t=\"{TYPES}\"><s:Body>{content}</s:Body></s:Envelope>"
+    )
+}
+
 fn soap_time(time: Nanos) -> String {
     let seconds = time / (1_000_000 * MICROSECOND);
     format!("2014-06-29T{:02}:{:02}:{:02}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)

@@ -45,6 +45,15 @@ pub struct Config {
     /// `--imap-limit`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imap_limit: Option<String>,
+    /// `--gateway-name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_name: Option<String>,
+    /// `--trust`: a file beside the label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
+    /// `--now`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
 }
 
 impl Config {
@@ -64,6 +73,10 @@ impl Config {
         }
         if let Some(limits) = &self.imap_limit {
             args.extend(["--imap-limit".into(), limits.clone()]);
+        }
+        let texts = [("--gateway-name", &self.gateway_name), ("--trust", &self.trust), ("--now", &self.now)];
+        for (option, text) in texts {
+            args.extend(text.iter().flat_map(|text| [option.to_owned(), text.clone()]));
         }
         args
     }

@@ -16,6 +16,7 @@ pub mod ews;
 pub mod imap;
 pub mod label;
 pub mod link;
+pub mod recorded;
 pub mod rng;
 pub mod rpc;
 pub mod scenario;

@@ -27,6 +27,7 @@ pub struct Scenario {
     parts: usize,
     damage: Option<FileDamage>,
     suffix: &'static str,
+    trust: Option<&'static [u8]>,
 }
 
 /// A file to be written: its path below the target folder, and its bytes.
@@ -53,6 +54,7 @@ impl Scenario {
             parts: 1,
             damage: None,
             suffix: "pcap",
+            trust: None,
         }
     }
 
@@ -73,6 +75,25 @@ impl Scenario {
     /// The user names the limits of the IMAP server.
     pub fn imap_limit(mut self, limits: &str) -> Self {
         self.config.imap_limit = Some(limits.into());
+        self
+    }
+
+    /// The user names the gateway.
+    pub fn gateway(mut self, name: &str) -> Self {
+        self.config.gateway_name = Some(name.into());
+        self
+    }
+
+    /// The user names these trusted certificates, in PEM.
+    pub fn trust(mut self, pem: &'static [u8]) -> Self {
+        self.config.trust = Some(format!("{}.trust.pem", file_name(&self.path)));
+        self.trust = Some(pem);
+        self
+    }
+
+    /// The user has certificates judged at another time than the capture's.
+    pub fn now(mut self, time: &str) -> Self {
+        self.config.now = Some(time.into());
         self
     }
 
@@ -203,6 +224,7 @@ impl Scenario {
         let mut text = serde_json::to_string_pretty(&label).expect("a label is plain data");
         text.push('\n');
         files.push((format!("{}.label.json", self.path), text.into_bytes()));
+        files.extend(self.trust.map(|pem| (format!("{}.trust.pem", self.path), pem.to_vec())));
         files
     }
 

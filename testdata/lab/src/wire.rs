@@ -111,6 +111,16 @@ pub fn icmp_unreachable(
     self::ip(router.into(), sender.into(), ip, protocol::ICMP, &body)
 }
 
+/// ICMP echo (RFC 792): kind 8 asks, kind 0 answers.
+pub fn echo(source: IpAddr, destination: IpAddr, ip: IpFields, kind: u8, number: u16) -> Vec<u8> {
+    let [high, low] = number.to_be_bytes();
+    let mut body = vec![kind, 0, 0, 0, 0x51, 0xb7, high, low];
+    body.extend(0x10..0x38);
+    let sum = checksum(0, &body);
+    body[2..4].copy_from_slice(&sum.to_be_bytes());
+    self::ip(source, destination, ip, protocol::ICMP, &body)
+}
+
 /// An IP packet around `body`; IPv4 with the don't-fragment bit.
 ///
 /// # Panics

@@ -38,7 +38,10 @@ pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<St
     }
     let said = |rule: &str| report.findings.iter().any(|finding| finding.rule == rule);
     for vantage in &facts.vantages {
-        let intervals = vantage.subscriptions.iter().map(|one| config.interval_on(one.port).as_secs_f64());
+        let intervals = vantage
+            .subscriptions
+            .iter()
+            .map(|one| one.interval.unwrap_or_else(|| config.interval_on(one.port)).as_secs_f64());
         let shortest = intervals.fold(f64::INFINITY, f64::min);
         let span = vantage.coverage.span();
         if span < 2.0 * shortest && shortest.is_finite() && !said("capture-short") {
@@ -49,8 +52,32 @@ pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<St
             ));
         }
     }
+    reasons.extend(handshakes(facts, config));
     if !notified && facts.vantages.iter().all(|vantage| vantage.notifications.is_empty()) {
         reasons.push("How push notifications fare: none was captured".to_owned());
+    }
+    reasons
+}
+
+/// What the handshakes do not show of the certificates.
+fn handshakes(facts: &Facts, config: &Config) -> Vec<String> {
+    let rows = || facts.vantages.iter().flat_map(|vantage| &vantage.handshakes);
+    let hidden = rows().filter(|row| row.chain().is_empty() && row.version.is_some()).count();
+    let unnamed = rows()
+        .filter(|row| !row.chain().is_empty() && row.sni.is_none() && config.gateway_name.is_none())
+        .count();
+    let mut reasons = Vec::new();
+    if hidden > 0 {
+        reasons.push(format!(
+            "Whether the certificates of {hidden} TLS handshakes are good: TLS 1.3 encrypts them, a resumed session does \
+             not send them"
+        ));
+    }
+    if unnamed > 0 {
+        reasons.push(format!(
+            "Whether the certificates of {unnamed} TLS handshakes are for the right name: the client asks for none; name \
+             it with {CODE}--gateway-name{CODE:#}"
+        ));
     }
     reasons
 }

@@ -22,7 +22,7 @@ struct Visits<'f> {
     flows: BTreeSet<FlowId>,
     messages: u64,
     refused: u64,
-    /// The latest refusal.
+    /// The latest refusal of something that the server understood.
     refusal: Option<&'f SmtpRow>,
 }
 
@@ -41,7 +41,9 @@ pub(crate) fn table(page: &mut Page, facts: &Facts) {
         visit.messages += u64::from(ends_message && (row.command == Some(Verb::Data) || is_queued(row)));
         if row.is_refusal() {
             visit.refused += 1;
-            visit.refusal = Some(row);
+            if row.command != Some(Verb::Other) {
+                visit.refusal = Some(row);
+            }
         }
     }
     let mut rows: Vec<_> = visits.into_iter().collect();

@@ -68,7 +68,7 @@ fn rows(facts: &Facts, vantage: &VantageFacts, config: &Config) -> Vec<Row> {
 
 fn row(record: SubscriptionRecord, seen: &Subscription, vantage: &VantageFacts, config: &Config) -> Row {
     let notifications = seen.rows.iter().filter_map(|row| vantage.notifications.get(*row));
-    let interval = config.interval_on(seen.port);
+    let interval = seen.interval.unwrap_or_else(|| config.interval_on(seen.port));
     Row {
         id: record.request_id,
         notifications: record.notifications,

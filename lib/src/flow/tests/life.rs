@@ -247,8 +247,8 @@ fn an_icmp_error_is_noted_on_the_connection_it_quotes() {
     wire.up(SYN, 100, 0, "");
     let from = "10.0.0.254".parse().unwrap();
     let error = |code| Unreachable { at: Moment::default(), from, v6: false, code };
-    wire.flows.icmp_error(endpoint(CLIENT), endpoint(SERVER), error(13));
-    wire.flows.icmp_error(endpoint(SERVER), endpoint(CLIENT), error(1));
-    wire.flows.icmp_error(endpoint("10.9.9.9:1"), endpoint(SERVER), error(1));
+    wire.flows.icmp_error(endpoint(CLIENT), endpoint(SERVER), error(13), &mut wire.log);
+    wire.flows.icmp_error(endpoint(SERVER), endpoint(CLIENT), error(1), &mut wire.log);
+    wire.flows.icmp_error(endpoint("10.9.9.9:1"), endpoint(SERVER), error(1), &mut wire.log);
     assert_eq!(wire.only().unreachable.map(|error| error.code), Some(13));
 }

@@ -168,8 +168,47 @@ fn encodings() {
 
 #[test]
 fn other_messages_are_no_fault() {
-    assert_eq!(sound(&soap("<m:FindItemResponse/>")), None);
-    assert_eq!(sound(&soap("<S:Fault><faultcode>x</faultcode></S:Fault>")), None);
+    assert_eq!(sound(&soap("<x xmlns='urn:other'/>")), None);
+    let Some(Ews::Answer(answer)) = sound(&soap("<m:FindItemResponse/>")) else { panic!() };
+    assert_eq!((answer.operation.as_deref(), answer.codes.len()), (Some("FindItem"), 0));
+}
+
+#[test]
+fn an_answer_has_each_code_once_and_the_wait() {
+    let body = soap(
+        "<m:GetItemResponse><m:ResponseMessages>\
+         <m:GetItemResponseMessage><m:ResponseCode>NoError</m:ResponseCode></m:GetItemResponseMessage>\
+         <m:GetItemResponseMessage><m:ResponseCode>ErrorInternalServerError</m:ResponseCode><m:MessageXml>\
+         <t:Value Name='InnerErrorResponseCode'>ErrorServerBusy</t:Value>\
+         <t:Value Name='BackOffMilliseconds'>500</t:Value></m:MessageXml></m:GetItemResponseMessage>\
+         <m:GetItemResponseMessage><m:ResponseCode>ErrorServerBusy</m:ResponseCode></m:GetItemResponseMessage>\
+         </m:ResponseMessages></m:GetItemResponse>",
+    );
+    let Some(Ews::Answer(answer)) = sound(&body) else { panic!() };
+    let codes: Vec<&str> = answer.codes.iter().map(|code| &**code).collect();
+    assert_eq!(codes, ["ErrorInternalServerError", "ErrorServerBusy"]);
+    assert_eq!((answer.no_error, answer.back_off_ms), (true, Some(500)));
+}
+
+#[test]
+fn a_fault_has_its_code_in_the_detail() {
+    let code = "<e:ResponseCode xmlns:e='http://schemas.microsoft.com/exchange/services/2006/errors'>ErrorAccessDenied\
+                </e:ResponseCode>";
+    let body = soap(&format!("<S:Fault><faultcode>x</faultcode><detail>{code}</detail></S:Fault>"));
+    let Some(Ews::Answer(answer)) = sound(&body) else { panic!() };
+    assert!(answer.is_fault && answer.codes.iter().any(|code| &**code == "ErrorAccessDenied"));
+}
+
+#[test]
+fn a_subscribe_call_says_where_and_how_often() {
+    let body = soap(
+        "<m:Subscribe><m:PushSubscriptionRequest><t:StatusFrequency>5</t:StatusFrequency>\
+         <t:URL>http://cuc.example.com:7080/N?id=ABC&amp;pid=7</t:URL></m:PushSubscriptionRequest></m:Subscribe>",
+    );
+    let Some(Ews::Call(call)) = sound(&body) else { panic!() };
+    let asked = call.subscribe.unwrap();
+    assert_eq!((&*call.operation, asked.status_frequency), ("Subscribe", Some(5)));
+    assert_eq!((asked.id(), asked.destination()), (Some("ABC"), Some(("cuc.example.com", 7080))));
 }
 
 #[test]

@@ -164,7 +164,8 @@ impl<'h> Fields<'h> {
 /// A value as text: invalid UTF-8 replaced, folded lines joined by a space.
 pub(super) fn text(value: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\n', value).is_none() {
-        return String::from_utf8_lossy(value);
+        // The lossy conversion goes from character to character even where nothing is lost.
+        return std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     }
     let lines = value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();

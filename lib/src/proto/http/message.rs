@@ -4,13 +4,17 @@ use twox_hash::XxHash3_64;
 
 use super::head::{Fields, ReplyHead, RequestHead};
 use super::lane::End;
-use super::{mapi, proxy};
+use super::{auth, mapi, proxy};
 use crate::flow::Moment;
 use crate::proto::ews::{self, Reading};
-use crate::proto::{Body, Ews, Malformed, Reply, Request, State};
+use crate::proto::{Body, Ews, Malformed, Reply, Request, ServiceFields, State};
 
-/// Whether a request is of interest: one that may carry SOAP. With a head that broke off, fields may be missing.
+/// Whether a request is of interest: one to Exchange, or one that may carry SOAP. With a head that broke off, fields
+/// may be missing.
 pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
+    if is_exchange(head.target) {
+        return true;
+    }
     if !head.method.eq_ignore_ascii_case("POST") {
         return false;
     }
@@ -22,7 +26,14 @@ pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
             None => is_whole,
         }
         || memchr::memmem::find(target, b"NotificationService").is_some()
-        || target.windows(b"/ews/".len()).any(|part| part.eq_ignore_ascii_case(b"/ews/"))
+}
+
+/// Whether a target lies in a virtual directory of Exchange: Web Services, or the mailboxes of WebDAV.
+fn is_exchange(target: &str) -> bool {
+    let has = |folder: &str| {
+        target.as_bytes().windows(folder.len()).any(|part| part.eq_ignore_ascii_case(folder.as_bytes()))
+    };
+    has("/ews/") || has("/exchange/")
 }
 
 /// Whether the body of a request of interest is read.
@@ -39,7 +50,8 @@ pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> bool {
 
 /// The request without what is learnt at its end.
 pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
-    let mut names = String::new();
+    let length = head.fields.iter().map(|(name, _)| name.len() + 1).sum::<usize>();
+    let mut names = String::with_capacity(length.saturating_sub(1));
     for (name, _) in head.fields.iter() {
         if !names.is_empty() {
             names.push(',');
@@ -59,6 +71,7 @@ pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
         user_agent: head.fields.text("User-Agent"),
         header_names: names.into(),
         proxy_headers: proxy::headers(head.fields),
+        authorization: auth::authorization(head.fields),
         body: Body::default(),
         ews: None,
         mapi: mapi::request(head.target, head.fields),
@@ -75,9 +88,22 @@ pub(super) fn reply(head: &ReplyHead<'_>, first: Moment) -> Reply {
         server: head.fields.text("Server"),
         proxy_headers: proxy::headers(head.fields),
         date: head.fields.text("Date"),
+        service: service(head.fields),
         body: Body::default(),
         ews: None,
         mapi: mapi::reply(head.fields),
+    }
+}
+
+/// What Exchange says of itself.
+fn service(fields: Fields<'_>) -> ServiceFields {
+    ServiceFields {
+        challenges: auth::challenges(fields),
+        location: fields.text("Location").or_else(|| fields.text("X-MS-Location")),
+        retry_after: fields.text("Retry-After"),
+        frontend: fields.text("X-FEServer"),
+        backend: fields.text("X-CalculatedBETarget").or_else(|| fields.text("X-BEServer")),
+        cas_error: fields.text("X-CasErrorCode"),
     }
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
 }
 
 fn life(view: &View<'_>, subscription: &Subscription) -> Life {
-    let interval = view.config.interval_on(subscription.port);
+    let interval = subscription.interval.unwrap_or_else(|| view.config.interval_on(subscription.port));
     let interval_s = nanos(interval) as f64 / 1e9;
     let rows: Vec<&NotificationRow> =
         subscription.rows.iter().map(|row| &view.facts.notifications[*row]).collect();

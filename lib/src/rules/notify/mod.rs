@@ -43,6 +43,7 @@ pub(super) use watermark_gap::NotifyWatermarkGap;
 
 pub(crate) use life::lives;
 pub use life::{Gap, Life, Until};
+pub(super) use sources::{Source, sources};
 
 use super::{Draft, SubjectKind};
 use crate::facts::{NotificationRow, Subscription};

@@ -86,8 +86,11 @@ fn host(view: &View<'_>, network: &Network) -> Option<Seen> {
 }
 
 fn state(view: &View<'_>, host: &Seen) -> Option<Draft> {
-    let ports = &view.config.ports.notify;
+    let mut ports = view.config.ports.notify.clone();
     let port = *ports.first()?;
+    // Where a Subscribe call was seen, its callback is the place to watch.
+    let asked = view.facts.ews.iter().filter_map(|row| row.subscribe.as_ref()?.destination());
+    ports.extend(asked.map(|(_, port)| port));
     let needed = 2 * nanos(view.config.interval_on(port)) + 60_000_000_000;
     let to_port = |connection: &&crate::flow::Connection| {
         let listens = |end: crate::flow::Endpoint| {

@@ -1,6 +1,6 @@
 //! `notify-source-flapping`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::facts::NotificationRow;
@@ -33,7 +33,8 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let mut by_subscription: BTreeMap<&str, Vec<&NotificationRow>> = BTreeMap::new();
+        let mut by_subscription: HashMap<&str, Vec<&NotificationRow>, ahash::RandomState> =
+            HashMap::default();
         for row in view.notifications() {
             if let Some(id) = &row.subscription_id {
                 by_subscription.entry(id).or_default().push(row);

@@ -1,6 +1,6 @@
 //! `notify-source-nat`.
 
-use super::sources::{Source, sources};
+use super::sources::Source;
 use crate::rules::{Context, Draft, Findings, View};
 
 rule! {
@@ -34,7 +34,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for source in sources(view).iter().filter(|source| source.is_translated()) {
+        for source in view.sources.iter().filter(|source| source.is_translated()) {
             out.push(state(view, source));
         }
     }

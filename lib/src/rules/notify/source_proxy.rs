@@ -1,6 +1,6 @@
 //! `notify-source-proxy`.
 
-use super::sources::{Source, sources};
+use super::sources::Source;
 use crate::rules::{Confidence, Context, Draft, Findings, View};
 
 rule! {
@@ -37,7 +37,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for source in sources(view).iter().filter(|source| source.is_proxy()) {
+        for source in view.sources.iter().filter(|source| source.is_proxy()) {
             out.push(state(view, source));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sources::{Source, sources};
+use super::sources::Source;
 use crate::rules::words::counted;
 use crate::rules::{Context, Draft, Findings, Severity, View};
 
@@ -40,9 +40,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         return;
     }
     for view in &cx.views {
-        let sources = sources(view);
         let (expected, others): (Vec<_>, Vec<_>) =
-            sources.iter().partition(|source| view.is_exchange(source.ip));
+            view.sources.iter().partition(|source| view.is_exchange(source.ip));
         let known: BTreeSet<&str> =
             expected.iter().flat_map(|source| source.servers.keys().copied()).collect();
         for source in others.into_iter().filter(|source| !source.is_proxy() && !source.is_translated()) {

@@ -10,7 +10,8 @@ use crate::proto::Header;
 use crate::rules::{Draft, Severity, SubjectKind, View};
 
 /// One address that notifications came from, with the first notification that shows each sign.
-pub(super) struct Source<'v> {
+#[derive(Debug)]
+pub(in crate::rules) struct Source<'v> {
     pub(super) ip: IpAddr,
     /// Its notifications that count.
     pub(super) rows: Vec<&'v NotificationRow>,
@@ -33,8 +34,8 @@ pub(super) struct Source<'v> {
 }
 
 /// All sources by address. Declared proxies are left out, what they do is expected; so are Cisco hosts.
-pub(super) fn sources<'v>(view: &'v View<'_>) -> Vec<Source<'v>> {
-    let mut by_ip: BTreeMap<IpAddr, Source<'v>> = BTreeMap::new();
+pub(in crate::rules) fn sources<'a>(view: &View<'a>) -> Vec<Source<'a>> {
+    let mut by_ip: BTreeMap<IpAddr, Source<'a>> = BTreeMap::new();
     for row in &view.facts.notifications {
         let ip = row.source.ip;
         if view.is_proxy(ip) || view.is_cuc(ip) {
@@ -65,7 +66,7 @@ impl<'v> Source<'v> {
         }
     }
 
-    fn add(&mut self, view: &'v View<'_>, row: &'v NotificationRow) {
+    fn add(&mut self, view: &View<'v>, row: &'v NotificationRow) {
         if row.counts() {
             self.rows.push(row);
         }

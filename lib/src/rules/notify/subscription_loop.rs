@@ -1,6 +1,6 @@
 //! `subscription-loop`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::facts::NotificationRow;
 use crate::flow::Moment;
@@ -46,7 +46,8 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let pids: BTreeSet<&str> = view.notifications().filter_map(|row| row.pid.as_deref()).collect();
+        let pids: HashSet<&str, ahash::RandomState> =
+            view.notifications().filter_map(|row| row.pid.as_deref()).collect();
         let renewed = chains(view);
         let looping = renewed.iter().filter(|starts| rounds(starts) >= 2);
         let mut found = false;
@@ -124,10 +125,16 @@ fn renewals(view: &View<'_>, starts: &[Start<'_>]) -> Draft {
 }
 
 fn all_young(view: &View<'_>) -> Option<Draft> {
+    let age = |row: &NotificationRow| row.created.map(|created| row.last.time.seconds_since(created));
+    if view
+        .notifications()
+        .any(|row| row.subscription_id.is_some() && age(row).is_some_and(|age| age >= YOUNG))
+    {
+        return None;
+    }
     let mut oldest: BTreeMap<&str, (f64, &NotificationRow)> = BTreeMap::new();
     for row in view.notifications() {
-        if let (Some(id), Some(created)) = (&row.subscription_id, row.created) {
-            let age = row.last.time.seconds_since(created);
+        if let (Some(id), Some(age)) = (&row.subscription_id, age(row)) {
             let known = oldest.entry(id).or_insert((age, row));
             if age > known.0 {
                 *known = (age, row);

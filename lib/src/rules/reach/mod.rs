@@ -6,6 +6,7 @@
 pub(super) mod attempts;
 mod words;
 
+pub(super) mod exchange_unreachable;
 pub(super) mod imap_closed;
 pub(super) mod imap_filtered;
 pub(super) mod mapi_closed;

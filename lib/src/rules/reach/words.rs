@@ -28,7 +28,9 @@ pub(super) fn title(ip: IpAddr, ports: &BTreeSet<u16>, service: Service, failure
 /// Who tried, when, what came back, and what else was seen of the same service.
 pub(super) fn detail(view: &View<'_>, service: Service, failures: &[Failure<'_>], others: &Others) -> String {
     let clients: BTreeSet<IpAddr> = failures.iter().map(|f| f.connection.orig.ip).collect();
-    let mut detail = tried(failures, others, &clients);
+    // As the product's troubleshooter calls it.
+    let verdict = if service == Service::Tls { "Network Error: " } else { "" };
+    let mut detail = verdict.to_owned() + &tried(failures, others, &clients);
     detail += &answers(failures);
     if others.before > 0 {
         detail += &format!(" Attempts accepted before the first failure: {}.", others.before);

@@ -1,5 +1,6 @@
 //! The stories behind the captures: for every rule one that it must tell and one that it must not.
 
+mod calls;
 mod capture;
 mod continuity;
 mod healthy;
@@ -10,6 +11,7 @@ mod replies;
 mod smtp;
 mod sources;
 mod storage;
+mod tls;
 mod vanishing;
 
 use crate::cuc::{Lab, at};
@@ -29,6 +31,8 @@ pub fn all() -> Vec<Scenario> {
         vanishing::scenarios(),
         replies::scenarios(),
         smtp::scenarios(),
+        calls::scenarios(),
+        tls::scenarios(),
         capture::scenarios(),
         storage::scenarios(),
         imap::scenarios(),

@@ -1,0 +1,149 @@
+//! Connections of which no more was seen than one SYN.
+//!
+//! A scan or a flood consists of them. The SYN is kept as it came, and the flow, with ten times as many bytes, is
+//! made when a second packet comes: that took two thirds off a flood's time, and as much off its memory.
+
+use sha2::{Digest, Sha256};
+
+use super::pending::Store;
+use super::tcp::{Arriving, Flow};
+use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Receiver, Side, Syn};
+use crate::packet::{Ip, Tcp};
+
+/// TCP options are no longer than this (RFC 9293, 3.1).
+const OPTIONS: usize = 40;
+
+/// A SYN without payload.
+#[derive(Debug)]
+pub(super) struct Lone {
+    id: FlowId,
+    at: Moment,
+    seq: u32,
+    ack: u32,
+    window: u16,
+    ip_id: u16,
+    ttl: u8,
+    df: bool,
+    flags: u8,
+    from_low: bool,
+    mac: Option<[u8; 6]>,
+    options_length: u8,
+    options: [u8; OPTIONS],
+}
+
+impl Lone {
+    /// A packet that begins a connection; `None` if it is anything else than a SYN without payload.
+    pub(super) fn new(id: FlowId, packet: &Arriving<'_>) -> Option<Self> {
+        let Arriving { at, from_low, mac, ip, tcp } = *packet;
+        let is_bare = tcp.opens() && tcp.flags & (Tcp::FIN | Tcp::RST) == 0 && tcp.payload_len == 0;
+        if !is_bare || !tcp.payload.is_empty() {
+            return None;
+        }
+        let mut options = [0; OPTIONS];
+        options.get_mut(..tcp.options.len())?.copy_from_slice(tcp.options);
+        Some(Lone {
+            id,
+            at,
+            seq: tcp.seq,
+            ack: tcp.ack,
+            window: tcp.window,
+            ip_id: ip.id,
+            ttl: ip.ttl,
+            df: ip.df,
+            flags: tcp.flags,
+            from_low,
+            mac,
+            options_length: tcp.options.len() as u8,
+            options,
+        })
+    }
+
+    pub(super) fn id(&self) -> FlowId {
+        self.id
+    }
+
+    pub(super) fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// Whether `packet` begins another connection between the same ends.
+    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
+        packet.tcp.opens() && packet.from_low == self.from_low && packet.tcp.seq != self.seq
+    }
+
+    /// The flow that it begins.
+    pub(super) fn wake<R: Receiver>(
+        &self,
+        key: &FlowKey,
+        digest: bool,
+        store: &mut Store,
+        receiver: &mut R,
+    ) -> Box<Flow<R::State>> {
+        self.replay(key, |packet| {
+            let mut flow = Box::new(Flow::new(self.id, packet, digest));
+            flow.packet(packet, store, receiver);
+            flow
+        })
+    }
+
+    /// The row that its flow would have, were it to end now.
+    pub(super) fn row(&self, key: &FlowKey, digest: bool) -> Connection {
+        let Lone { id, at, ttl, mac, .. } = *self;
+        let (orig, resp) = self.ends(key);
+        let sha256 = digest.then(|| Sha256::new().finalize().into());
+        let side = Side {
+            packets: 1,
+            first: Some(at),
+            last: Some(at),
+            ttl,
+            ttl_range: (ttl, ttl),
+            mac,
+            unanswered: true,
+            sha256,
+            ..Side::default()
+        };
+        Connection {
+            id,
+            orig,
+            resp,
+            first: at,
+            last: at,
+            handshake: Handshake::Unanswered,
+            close: Close::Open,
+            sides: [side, Side { sha256, ..Side::default() }],
+            syn: Some(self.replay(key, |packet| Syn::new(at, packet.ip, packet.tcp))),
+            syn_ack: None,
+            other_syn_ack: None,
+            syn_count: 1,
+            last_syn: Some(at),
+            reset: None,
+            unreachable: None,
+            clock_jump: None,
+            after_close: None,
+            duplicates: 0,
+        }
+    }
+
+    /// Shows the packet as it came.
+    fn replay<T>(&self, key: &FlowKey, show: impl FnOnce(&Arriving<'_>) -> T) -> T {
+        let (orig, resp) = self.ends(key);
+        let ip = Ip { src: orig.ip, dst: resp.ip, ttl: self.ttl, id: self.ip_id, df: self.df };
+        let tcp = Tcp {
+            src_port: orig.port,
+            dst_port: resp.port,
+            seq: self.seq,
+            ack: self.ack,
+            flags: self.flags,
+            window: self.window,
+            options: self.options.get(..usize::from(self.options_length)).unwrap_or_default(),
+            payload: &[],
+            payload_len: 0,
+        };
+        show(&Arriving { at: self.at, from_low: self.from_low, mac: self.mac, ip: &ip, tcp: &tcp })
+    }
+
+    /// Who sent it, and to whom.
+    fn ends(&self, key: &FlowKey) -> (Endpoint, Endpoint) {
+        if self.from_low { (key.low, key.high) } else { (key.high, key.low) }
+    }
+}
