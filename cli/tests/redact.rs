@@ -82,7 +82,7 @@ fn no_name_reaches_any_output() {
         "imap-auth-rejected/hit.pcap",
         "notify-source-proxy/hit.pcap",
         "tls-san-mismatch/hit.pcap",
-        "mapi-affinity-break/hit.pcap",
+        "mapi-affinity-break/hit-balancer.pcap",
     ] {
         let capture = testdata.join(name);
         let capture = capture.to_str().unwrap();

@@ -3,11 +3,14 @@
 //! A section is a file with a function that writes it, and a line in [`SECTIONS`]; a timeline is a file under
 //! `timeline/` and a line in its list. All text passes through [`markup`].
 
+mod accounts;
+mod associations;
 mod captures;
 mod connections;
 mod counts;
 mod evidence;
 mod findings;
+mod handshakes;
 mod markup;
 mod subscriptions;
 mod support;
@@ -33,11 +36,14 @@ const SCRIPT: &str = include_str!("html/page.js");
 
 /// What stands below the verdict: the anchor and heading of each section, and what writes it. A section that writes
 /// nothing is left out with its heading.
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 10] = [
     Section { id: "captures", heading: "Captures", write: captures::section },
     Section { id: "timelines", heading: "Over time", write: timeline::section },
     Section { id: "findings", heading: "Findings", write: findings::section },
     Section { id: "subscriptions", heading: "Subscriptions", write: subscriptions::section },
+    Section { id: "accounts", heading: "E-mail accounts", write: accounts::section },
+    Section { id: "associations", heading: "MAPI associations", write: associations::section },
+    Section { id: "handshakes", heading: "TLS handshakes", write: handshakes::section },
     Section { id: "connections", heading: "Connections of the findings", write: connections::section },
     Section { id: "untold", heading: "What this capture cannot tell", write: untold::section },
     Section { id: "support", heading: "For a support case", write: support::section },

@@ -1,7 +1,7 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
-mod accounts;
-mod associations;
+pub(crate) mod accounts;
+pub(crate) mod associations;
 mod findings;
 pub(crate) mod fold;
 mod handshakes;

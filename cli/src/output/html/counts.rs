@@ -8,7 +8,7 @@ use crate::output::text::header::grouped;
 pub(super) fn write(html: &mut Markup, story: &Story<'_>) {
     let summary = &story.report.summary;
     let seen = &summary.notifications;
-    let groups: [(&str, Vec<(&str, u64)>); 2] = [
+    let groups: [(&str, Vec<(&str, u64)>); 6] = [
         ("Traffic", vec![("TCP connections", summary.connections)]),
         (
             "Push notifications",
@@ -20,6 +20,32 @@ pub(super) fn write(html: &mut Markup, story: &Story<'_>) {
                 ("answered otherwise", seen.other_replies),
                 ("unanswered", seen.unanswered),
                 ("subscriptions", seen.subscriptions),
+            ],
+        ),
+        (
+            "IMAP",
+            vec![
+                ("IMAP connections", summary.imap.sessions),
+                ("logged in", summary.imap.authenticated),
+                ("log-ins refused", summary.imap.rejected),
+                ("most at once per user", summary.imap.max_concurrent_per_user),
+                ("per client", summary.imap.max_concurrent_per_ip),
+            ],
+        ),
+        ("SMTP", vec![("SMTP sessions", summary.smtp.sessions), ("refusals", summary.smtp.rejected)]),
+        (
+            "MAPI",
+            vec![
+                ("MAPI associations", summary.mapi.associations),
+                ("calls", summary.mapi.calls),
+                ("faults", summary.mapi.faults),
+            ],
+        ),
+        (
+            "TLS",
+            vec![
+                ("TLS handshakes", summary.tls.handshakes),
+                ("with certificates", summary.tls.certificates_seen),
             ],
         ),
     ];

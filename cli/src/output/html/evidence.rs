@@ -23,20 +23,41 @@ impl Ways {
     pub(super) fn new(story: &Story<'_>) -> Self {
         let mut ways = HashMap::new();
         for view in &story.context.views {
-            let mut put = |at: Moment, from: Endpoint, to: Endpoint| {
+            let facts = view.facts;
+            let mut put = |at: Option<Moment>, from: Endpoint, to: Endpoint| {
+                let Some(at) = at else { return };
                 ways.entry((view.first_capture + at.frame.file(), at.frame.number())).or_insert((from, to));
             };
-            for row in &view.facts.notifications {
-                for at in [row.first, row.last] {
-                    put(at, row.source, row.listener);
-                }
-                if let Some(reply) = &row.reply {
-                    put(reply.first, row.listener, row.source);
-                    put(reply.last, row.listener, row.source);
+            for row in &facts.notifications {
+                put(Some(row.first), row.source, row.listener);
+                put(Some(row.last), row.source, row.listener);
+                put(row.reply.as_ref().map(|reply| reply.first), row.listener, row.source);
+                put(row.reply.as_ref().map(|reply| reply.last), row.listener, row.source);
+            }
+            for row in &facts.imap.rows {
+                // Without a tag it is the server that speaks.
+                put(row.tag.as_ref().map(|_| row.last), row.client, row.server);
+                put(row.reply.as_ref().map(|reply| reply.first), row.server, row.client);
+                put(row.reply.as_ref().map(|reply| reply.last), row.server, row.client);
+            }
+            for row in &facts.smtp {
+                put(row.asked, row.client, row.server);
+                put(Some(row.first), row.server, row.client);
+            }
+            for connection in &facts.mapi.connections {
+                for row in facts.mapi.rows_of(connection) {
+                    put(row.request.map(|span| span.last), connection.client, connection.server);
+                    put(row.reply.map(|span| span.last), connection.server, connection.client);
                 }
             }
-            for connection in &view.facts.connections {
-                put(connection.first, connection.orig, connection.resp);
+            for row in &facts.handshakes {
+                put(row.hello, row.client, row.server);
+                put(row.server_hello, row.server, row.client);
+                put(row.certificates.as_ref().map(|sent| sent.0), row.server, row.client);
+                put(row.client_certificates.as_ref().map(|sent| sent.0), row.client, row.server);
+            }
+            for connection in &facts.connections {
+                put(Some(connection.first), connection.orig, connection.resp);
             }
         }
         Ways(ways)
@@ -78,7 +99,7 @@ pub(super) fn table(html: &mut Markup, finding: &Finding, story: &Story<'_>, way
             // One of the two sent it; the facts do not say which.
             (None, Some(connection)) => (
                 Cell::text(connection.orig.to_string()).class("either"),
-                Cell::text(connection.resp.to_string()).class("either"),
+                Cell::text(format!("↔ {}", connection.resp)).class("either"),
             ),
             (None, None) => (Cell::empty(), Cell::empty()),
         };

@@ -4,7 +4,7 @@ use super::markup::Markup;
 use crate::output::text::header::grouped;
 
 /// Rows from which on filtering helps.
-const LONG: usize = 8;
+const LONG: usize = 20;
 /// Rows from which on a table is folded: laying it out takes longer than a reader wants to wait for the page.
 const FOLDED: usize = 500;
 

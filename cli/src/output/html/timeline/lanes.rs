@@ -33,8 +33,8 @@ pub(super) struct Marks {
 pub(super) struct Lane {
     /// Its name, short.
     pub(super) name: String,
-    /// The anchor of what is said about it.
-    pub(super) anchor: String,
+    /// The anchor of what is said about it, if anything is.
+    pub(super) anchor: Option<String>,
     /// Its state in a word, and the look of that.
     pub(super) state: (&'static str, &'static str),
     /// What the drawing shows, in words.
@@ -54,7 +54,10 @@ pub(super) fn write(html: &mut Markup, axis: &Axis, clock: &Clock, lanes: &[Lane
         for lane in lanes {
             html.line();
             html.element("li", &[("class", "lane")], |html| {
-                html.leaf("a", &[("href", &format!("#{}", lane.anchor))], &lane.name);
+                match &lane.anchor {
+                    Some(anchor) => html.leaf("a", &[("href", &format!("#{anchor}"))], &lane.name),
+                    None => html.leaf("span", &[], &lane.name),
+                }
                 html.leaf("span", &[("class", lane.state.1)], lane.state.0);
                 drawing(html, axis, lane);
             });

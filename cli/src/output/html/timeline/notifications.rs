@@ -110,7 +110,7 @@ fn lane(view: &View<'_>, record: &SubscriptionRecord, place: usize, life: &Life)
     let (state, longest) = (word(record.state), spoken(record.longest_gap_s));
     Lane {
         name: record.request_id.chars().take(ID).collect(),
-        anchor: anchor(&record.request_id),
+        anchor: Some(anchor(&record.request_id)),
         state: (state, class(record.state)),
         said: format!(
             "{}: {state}, {}, longest gap {longest}",
