@@ -25,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   sibtrace analyze SIBTrace.cap                 what is wrong, in words
   sibtrace analyze --exchange-addr 10.1.2.0/24 ring/*.cap*
+  sibtrace compare --exchange exchange.pcapng --cuc SIBTrace.cap
   sibtrace annotate -o marked.pcapng SIBTrace.cap
   sibtrace extract notifications --format csv -o notifications.csv SIBTrace.cap
   sibtrace rule keepalive-missing               what a finding means and what to do
@@ -51,6 +52,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Diagnose the captures of one vantage point and print the report
     Analyze(Analyze),
+    /// Match two captures of the same traffic, taken at both ends, and diagnose both
+    Compare(Compare),
     /// Print the records behind the report, one per row
     Extract(Extract),
     /// List the rules, or explain one
@@ -90,14 +93,42 @@ pub(crate) struct Analyze {
     pub(crate) destination: Destination,
 }
 
+/// Arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// Captures taken at the Exchange side (folders and rotated sets as for analyze)
+    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    pub(crate) exchange: Vec<PathBuf>,
+    /// Captures taken at the Cisco side
+    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    pub(crate) cuc: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    #[command(flatten)]
+    pub(crate) judgement: Judgement,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) privacy: Privacy,
+    #[command(flatten)]
+    pub(crate) destination: Destination,
+}
+
 /// Arguments of `extract`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Extract {
     /// What the rows are about
     #[arg(value_name = "KIND", value_parser = values::kind())]
     pub(crate) kind: Kind,
-    #[command(flatten)]
-    pub(crate) files: Files,
+    /// Captures, as for analyze
+    #[arg(value_name = "FILE", required_unless_present = "exchange", conflicts_with_all = ["exchange", "cuc"])]
+    pub(crate) files: Vec<PathBuf>,
+    /// For pairs: captures taken at the Exchange side
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "cuc")]
+    pub(crate) exchange: Vec<PathBuf>,
+    /// For pairs: captures taken at the Cisco side
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "exchange")]
+    pub(crate) cuc: Vec<PathBuf>,
     /// Add SHA-256 digests of the reassembled payload to every connection
     #[arg(long)]
     pub(crate) payload_digest: bool,

@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-const COMMANDS: [&str; 8] =
-    ["analyze", "extract", "rule", "follow", "annotate", "config", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["analyze", "extract", "rule", "follow", "annotate", "compare", "config", "completions", "man"];
 
 fn sibtrace(args: &[&str]) -> Vec<u8> {
     let output = Command::new(env!("CARGO_BIN_EXE_sibtrace")).args(args).output().unwrap();

@@ -77,7 +77,7 @@ fn an_unknown_kind_of_records_suggests_the_nearest() {
         &["extract", "notification", "a.pcap"],
         &expect![[r#"
             error: invalid value 'notification' for '<KIND>'
-              [possible values: notifications, subscriptions, imap, smtp, mapi, tls, ews, connections, reachability]
+              [possible values: notifications, subscriptions, imap, smtp, mapi, tls, ews, connections, reachability, pairs]
 
               tip: a similar value exists: 'notifications'
 

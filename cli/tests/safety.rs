@@ -7,6 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// A command, and what must hold of its output besides.
+type Check = (&'static [&'static str], fn(&str));
+
 /// What somebody might put into a name. Each is followed by a mark by which it is found again.
 const EVIL: [(&str, &str); 12] = [
     ("colours", "\x1b[31mred"),
@@ -128,7 +131,7 @@ fn no_captured_string_acts_in_any_output() {
     std::fs::write(&file, capture()).unwrap();
     let file = file.to_str().unwrap();
     let any: fn(&str) = |_| {};
-    let outputs: [(&[&str], fn(&str)); 11] = [
+    let outputs: [Check; 11] = [
         (&["analyze", "-v", "--color", "never"], any),
         (&["analyze", "-q"], any),
         (&["analyze", "--format", "json"], |text| drop(serde_json::from_str::<Value>(text).unwrap())),

@@ -191,10 +191,17 @@ fn no_output_shows_a_secret() {
     let mut runs: Vec<Vec<String>> = Vec::new();
     for format in ["text", "json", "ndjson"] {
         runs.push(["analyze", "a.pcap", "-v", "--format", format].map(str::to_owned).to_vec());
+        let both = ["compare", "--exchange", "a.pcap", "--cuc", "a.pcap", "-v", "--format", format];
+        runs.push(both.map(str::to_owned).to_vec());
     }
     for kind in Kind::ALL {
         for format in ["text", "json", "ndjson", "csv"] {
-            runs.push(["extract", kind.name(), "a.pcap", "--format", format].map(str::to_owned).to_vec());
+            let files: &[&str] = match kind {
+                Kind::Pairs => &["--exchange", "a.pcap", "--cuc", "a.pcap"],
+                _ => &["a.pcap"],
+            };
+            let args = ["extract", kind.name(), "--format", format];
+            runs.push(args.iter().chain(files).map(|arg| arg.to_string()).collect());
         }
     }
     for stream in 0..8 {

@@ -21,7 +21,7 @@ pub struct Analyzer {
 
 /// What a caller may watch while captures are read.
 pub trait Sink {
-    /// Called about once per megabyte: bytes read so far, and the size of all inputs where it is known. Returns
+    /// Called a few times per megabyte: bytes read so far, and the size of all inputs where it is known. Returns
     /// whether to go on.
     fn progress(&mut self, read: u64, total: Option<u64>) -> bool {
         let _ = (read, total);
@@ -97,7 +97,7 @@ impl Analyzer {
                 findings.extend(out.finish());
             }
         }
-        Report::new(facts, findings)
+        Report::new(facts, findings, cx.path.as_ref())
     }
 
     /// Reads and judges.

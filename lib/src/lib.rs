@@ -3,12 +3,13 @@
 //! Data flows one way; each module knows those before it and none after it:
 //!
 //! ```text
-//! capture -> packet -> flow -> proto -> facts -> rules -> report
-//! records    slices   streams  events   rows    findings  data
+//! capture -> packet -> flow -> proto -> facts -> compare -> rules -> report
+//! records    slices   streams  events   rows     pairs      findings  data
 //! ```
 
 pub mod analyzer;
 pub mod capture;
+pub mod compare;
 pub mod config;
 pub mod error;
 pub mod excerpt;

@@ -2,15 +2,16 @@
 
 mod ews;
 mod imap;
+mod mapi;
+mod pairs;
 mod smtp;
 mod tls;
 
-pub use imap::ImapRecord;
-pub use smtp::SmtpRecord;
-mod mapi;
-
 pub use ews::EwsRecord;
+pub use imap::ImapRecord;
 pub use mapi::MapiRecord;
+pub use pairs::PairRecord;
+pub use smtp::SmtpRecord;
 pub use tls::{AlertRecord, CertificateRecord, TlsRecord};
 
 use std::net::IpAddr;
@@ -45,11 +46,13 @@ pub enum Kind {
     Connections,
     /// Services and who could reach them.
     Reachability,
+    /// Notifications and connections of two vantage points.
+    Pairs,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Notifications,
         Kind::Subscriptions,
         Kind::Imap,
@@ -59,6 +62,7 @@ impl Kind {
         Kind::Ews,
         Kind::Connections,
         Kind::Reachability,
+        Kind::Pairs,
     ];
 
     /// The name on the command line.
@@ -73,6 +77,7 @@ impl Kind {
             Kind::Ews => "ews",
             Kind::Connections => "connections",
             Kind::Reachability => "reachability",
+            Kind::Pairs => "pairs",
         }
     }
 }
@@ -115,6 +120,8 @@ pub enum Record {
     Connection(Box<ConnectionRecord>),
     /// A service and who could reach it.
     Reachability(Box<ReachabilityRecord>),
+    /// A notification or connection of two vantage points.
+    Pair(Box<PairRecord>),
 }
 
 /// One push notification and its reply.
@@ -275,6 +282,9 @@ pub fn records<'a>(
     config: &'a Config,
 ) -> Box<dyn Iterator<Item = Record> + 'a> {
     let cx = Context::new(facts, config);
+    if kind == Kind::Pairs {
+        return Box::new(pairs::pairs(&cx, facts).into_iter().map(|pair| Record::Pair(Box::new(pair))));
+    }
     let views = cx.views.into_iter();
     match kind {
         Kind::Notifications => Box::new(views.flat_map(|view| {
@@ -311,6 +321,7 @@ pub fn records<'a>(
             let rows = view.facts.reachability.iter();
             rows.map(move |reach| Record::Reachability(Box::new(reachability(&view, reach))))
         })),
+        Kind::Pairs => Box::new(std::iter::empty()),
     }
 }
 

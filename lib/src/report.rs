@@ -1,5 +1,9 @@
 //! The report: plain data in the shape of the JSON contract.
 
+mod path;
+
+pub use path::{Path, Percentiles};
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +14,7 @@ use crate::facts::mapi::{Answer, RpcKind};
 use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
 use crate::flow::FlowId;
 use crate::proto::imap::Status;
-use crate::rules::Finding;
+use crate::rules::{self, Finding};
 use crate::time::Timestamp;
 
 /// The `schema` of this version's reports.
@@ -214,16 +218,9 @@ pub struct Limit {
     pub hits: u64,
 }
 
-/// Two vantage points matched with each other.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct Path {}
-
 impl Report {
     /// Puts a report together. The order of findings is fixed.
-    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>, path: Option<&rules::Path>) -> Self {
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (Reverse(f.severity), f.first);
             key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
@@ -231,16 +228,27 @@ impl Report {
         Report {
             schema: Cow::Borrowed(SCHEMA),
             sibtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
-            captures: facts.vantages.iter().flat_map(captures).collect(),
+            captures: captured(facts, path),
             // The last one is the Cisco side, or the only one.
             summary: facts.vantages.last().map(summary).unwrap_or_default(),
             findings,
             known: 0,
             limits: limits(facts),
-            path: None,
+            path: path.and_then(|path| Path::new(facts, path)),
             partial: facts.partial,
         }
     }
+}
+
+/// The files of all vantage points; of two, with their clocks against that of the Cisco side.
+fn captured(facts: &Facts, path: Option<&rules::Path>) -> Vec<CaptureSummary> {
+    let offset = path.and_then(|path| path.matched.clock.as_ref()).map(|clock| clock.offset / 1000);
+    let vantages = facts.vantages.iter().enumerate();
+    let files = vantages.flat_map(|(vantage, facts)| {
+        let offset = offset.map(|offset| if vantage == 0 { offset } else { 0 });
+        captures(facts).map(move |file| CaptureSummary { clock_offset_us: offset, ..file })
+    });
+    files.collect()
 }
 
 fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {

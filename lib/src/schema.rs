@@ -5,8 +5,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::records::{
-    ConnectionRecord, EwsRecord, ImapRecord, Kind, MapiRecord, NotificationRecord, ReachabilityRecord,
-    SmtpRecord, SubscriptionRecord, TlsRecord,
+    ConnectionRecord, EwsRecord, ImapRecord, Kind, MapiRecord, NotificationRecord, PairRecord,
+    ReachabilityRecord, SmtpRecord, SubscriptionRecord, TlsRecord,
 };
 use crate::report::Report;
 use crate::rules::Finding;
@@ -32,6 +32,7 @@ pub fn record(kind: Kind) -> Value {
         Kind::Tls => of::<TlsRecord>(),
         Kind::Ews => of::<EwsRecord>(),
         Kind::Connections => of::<ConnectionRecord>(),
+        Kind::Pairs => of::<PairRecord>(),
         Kind::Reachability => of::<ReachabilityRecord>(),
     }
 }

@@ -9,25 +9,35 @@ use sibtrace::proto::x509::Certificate;
 use sibtrace::report::Report;
 use sibtrace::rules::{Finding, Severity};
 use sibtrace::time::parse_duration;
-use sibtrace::{Analyzer, Capture, Config};
+use sibtrace::{Analyzer, Capture, Config, Vantage};
 
 #[test]
 fn every_labelled_capture_is_diagnosed_as_its_label_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
     let mut labels = Vec::new();
-    find(&root, &mut labels);
+    find(&root, ".label.json", &mut labels);
     labels.sort();
     assert!(labels.len() > 100, "the labels were found");
     let wrong: Vec<String> = labels.iter().flat_map(|label| check(label)).collect();
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn find(folder: &Path, labels: &mut Vec<PathBuf>) {
+#[test]
+fn every_pair_of_captures_is_compared_as_its_label_says() {
+    let mut labels = Vec::new();
+    find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata"), ".compare.json", &mut labels);
+    labels.sort();
+    assert!(labels.len() > 10, "the labels were found");
+    let wrong: Vec<String> = labels.iter().flat_map(|label| check_pair(label)).collect();
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn find(folder: &Path, suffix: &str, labels: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("testdata is here") {
         let path = entry.expect("an entry can be read").path();
         if path.is_dir() {
-            find(&path, labels);
-        } else if path.to_string_lossy().ends_with(".label.json") {
+            find(&path, suffix, labels);
+        } else if path.to_string_lossy().ends_with(suffix) {
             labels.push(path);
         }
     }
@@ -48,6 +58,50 @@ fn check(path: &Path) -> Vec<String> {
     wrong.extend(facts(&label["facts"], &report));
     wrong.extend(leaks(&strings(&label["secrets"]), &report));
     wrong.into_iter().map(|difference| format!("{name}: {difference}")).collect()
+}
+
+/// The differences between the report about two captures and its label.
+fn check_pair(path: &Path) -> Vec<String> {
+    let label: Value = serde_json::from_slice(&fs::read(path).expect("a label")).expect("labels are JSON");
+    let folder = path.parent().expect("a label lies in a folder");
+    let capture = |end: &str| {
+        let files = strings(&label["files"][end]);
+        Capture::open_set(files.iter().map(|file| folder.join(file)).collect::<Vec<_>>())
+    };
+    let analyzer = Analyzer::new(config(&strings(&label["args"]), folder)).expect("labels name real rules");
+    let name = path.display().to_string();
+    let both = capture("exchange")
+        .and_then(|sent| Ok([sent.at(Vantage::Exchange), capture("cuc")?.at(Vantage::Cuc)]));
+    let report = match both.and_then(|both| analyzer.run(both)) {
+        Ok(report) => report,
+        Err(error) => return vec![format!("{name}: {error}")],
+    };
+    let mut wrong = findings(&label, &report);
+    wrong.extend(path_facts(&label["facts"], &report));
+    wrong.into_iter().map(|difference| format!("{name}: {difference}")).collect()
+}
+
+fn path_facts(wanted: &Value, report: &Report) -> Vec<String> {
+    let got = serde_json::to_value(&report.path).expect("a path is JSON");
+    let mut wrong = Vec::new();
+    for (key, wanted) in wanted.as_object().into_iter().flatten() {
+        let same = match (key.as_str(), &got[key]) {
+            // Only the kinds that the label names.
+            ("pairs", got) => {
+                wanted.as_object().into_iter().flatten().all(|(kind, number)| got[kind] == *number)
+            }
+            ("clock_offset_us", Value::Number(got_offset)) if wanted.is_number() => {
+                // A packet that is delayed on one way only shifts it; half the way is the doubt.
+                let doubt = got["clock_uncertainty_us"].as_i64().unwrap_or(0) + 2000;
+                (got_offset.as_i64().unwrap_or(0) - wanted.as_i64().unwrap_or(0)).abs() <= doubt
+            }
+            (_, got) => got == wanted,
+        };
+        if !same {
+            wrong.push(format!("{key}: {wanted} wanted, {} found", got[key]));
+        }
+    }
+    wrong
 }
 
 fn findings(label: &Value, report: &Report) -> Vec<String> {

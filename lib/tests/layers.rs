@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The stages in the order of the data. `error`, `config` and `time` are open to all; what stands in no list is the
 /// roof, where the stages are put together.
-const STAGES: [&str; 7] = ["capture", "packet", "flow", "proto", "facts", "rules", "report"];
+const STAGES: [&str; 8] = ["capture", "packet", "flow", "proto", "facts", "compare", "rules", "report"];
 const GROUND: [&str; 3] = ["error", "config", "time"];
 const ROOF: [&str; 5] = ["analyzer", "shard", "follow", "records", "lib"];
 

@@ -41,7 +41,7 @@ fn every_rule_has_captures_that_it_hits_and_misses() {
         let names: Vec<String> = fs::read_dir(&folder)
             .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.ends_with(".label.json"))
+            .filter(|name| name.ends_with(".label.json") || name.ends_with(".compare.json"))
             .collect();
         for kind in ["hit", "miss"] {
             assert!(names.iter().any(|name| name.starts_with(kind)), "{} has no {kind}", rule.id);

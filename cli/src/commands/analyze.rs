@@ -5,20 +5,23 @@ use std::io::Write;
 use sibtrace::{Config, Report};
 
 use super::reading::Reading;
-use crate::args::{Analyze, FailOn, Format, Look};
+use crate::args::{Analyze, Destination, FailOn, Format, Judgement, Look, Privacy};
 use crate::exit::{Exit, Failure, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::text::{self, Style};
 use crate::output::{html, json, rows, sarif};
 use crate::settings::{self, Known};
 
+/// The forms of a report.
+pub(super) const FORMATS: [Format; 5] =
+    [Format::Text, Format::Json, Format::Ndjson, Format::Sarif, Format::Html];
+
 pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
     let mut config = Config::default();
     args.site.configure(&mut config);
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
-    let offered = [Format::Text, Format::Json, Format::Ndjson, Format::Sarif, Format::Html];
-    let format = args.destination.format(&offered)?;
+    let format = args.destination.format(&FORMATS)?;
 
     let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
@@ -26,16 +29,28 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
+    present(reading, format, &args.judgement, (&args.privacy, &args.destination), look, known)
+}
+
+/// Judges what was read and writes the report.
+pub(super) fn present(
+    reading: Reading,
+    format: Format,
+    judgement: &Judgement,
+    (privacy, destination): (&Privacy, &Destination),
+    look: &Look,
+    known: &[Known],
+) -> Result<Exit> {
     let mut report = reading.analyzer.judge(&reading.facts);
     settings::set_aside(&mut report, known);
-    let exit = exit(&report, args.judgement.fail_on, reading.exit);
-    report.findings.retain(|finding| finding.severity >= args.judgement.min_severity.into());
+    let exit = exit(&report, judgement.fail_on, reading.exit);
+    report.findings.retain(|finding| finding.severity >= judgement.min_severity.into());
 
-    let mut redactor = reading.redactor(&args.privacy);
+    let mut redactor = reading.redactor(privacy);
     if let Some(redactor) = &mut redactor {
         report = redactor.report(&report).map_err(Failure::stdout)?;
     }
-    args.destination.write(|output| match format {
+    destination.write(|output| match format {
         Format::Json => json::report(output, &report),
         Format::Ndjson => rows::ndjson(output, &report.findings),
         Format::Sarif => sarif::report(output, &report),
@@ -44,7 +59,7 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
             output.write_all(page.as_bytes())
         }
         _ => {
-            let style = Style::new(look, &args.destination, reading.start());
+            let style = Style::new(look, destination, reading.start());
             let page = text::report(&report, &reading.facts, &reading.config, &style);
             let page = redactor.map(|mut redactor| redactor.page(&page)).unwrap_or(page);
             output.text(&page, look.color)

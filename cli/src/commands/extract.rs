@@ -3,6 +3,7 @@
 use sibtrace::records::{Kind, records};
 use sibtrace::{Config, schema};
 
+use super::compare;
 use super::reading::Reading;
 use crate::args::{Extract, Format, Look};
 use crate::exit::{Exit, Failure, Result};
@@ -19,12 +20,23 @@ pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
     config.payload_digest = args.payload_digest;
     let format = args.destination.format(&[Format::Text, Format::Json, Format::Ndjson, Format::Csv])?;
 
-    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
-    let capture = match args.site.vantage.given() {
-        Some(vantage) => capture.at(vantage),
-        None => capture,
+    let reading = match (args.kind, args.exchange.is_empty()) {
+        (Kind::Pairs, true) => {
+            return Err(Failure::Usage("`extract pairs` needs --exchange FILE... --cuc FILE...".to_owned()));
+        }
+        (Kind::Pairs, false) => compare::both(&args.exchange, &args.cuc, config, look)?,
+        (_, false) => {
+            return Err(Failure::Usage("--exchange and --cuc are for `extract pairs`".to_owned()));
+        }
+        (_, true) => {
+            let Inputs { capture, incomplete, .. } = inputs::open(&args.files)?;
+            let capture = match args.site.vantage.given() {
+                Some(vantage) => capture.at(vantage),
+                None => capture,
+            };
+            Reading::of(vec![capture], incomplete, config, look.quiet)?
+        }
     };
-    let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
     let records = records(args.kind, &reading.facts, &reading.config);
     let mut head = schema::fields(args.kind);
     if args.payload_digest {

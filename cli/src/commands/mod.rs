@@ -2,6 +2,7 @@
 
 mod analyze;
 mod annotate;
+mod compare;
 mod config;
 mod extract;
 mod follow;
@@ -17,6 +18,7 @@ use crate::settings::Known;
 pub(crate) fn run(args: &Args, known: &[Known]) -> Result<Exit> {
     match &args.command {
         Command::Analyze(analyze) => analyze::run(analyze, &args.look, known),
+        Command::Compare(compare) => compare::run(compare, &args.look, known),
         Command::Extract(extract) => extract::run(extract, &args.look),
         Command::Rule(rule) => rule::run(rule, &args.look),
         Command::Annotate(annotate) => annotate::run(annotate, &args.look, known),

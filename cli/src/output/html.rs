@@ -12,6 +12,7 @@ mod evidence;
 mod findings;
 mod handshakes;
 mod markup;
+mod path;
 mod subscriptions;
 mod support;
 mod table;
@@ -36,8 +37,9 @@ const SCRIPT: &str = include_str!("html/page.js");
 
 /// What stands below the verdict: the anchor and heading of each section, and what writes it. A section that writes
 /// nothing is left out with its heading.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     Section { id: "captures", heading: "Captures", write: captures::section },
+    Section { id: "path", heading: "The path", write: path::section },
     Section { id: "timelines", heading: "Over time", write: timeline::section },
     Section { id: "findings", heading: "Findings", write: findings::section },
     Section { id: "subscriptions", heading: "Subscriptions", write: subscriptions::section },

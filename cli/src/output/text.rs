@@ -9,6 +9,7 @@ pub(crate) mod header;
 mod limits;
 pub(crate) mod markdown;
 mod page;
+pub(crate) mod path;
 #[cfg(test)]
 pub(crate) mod samples;
 mod smtp;
@@ -36,6 +37,7 @@ pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &St
     }
     header::captures(&mut page, report, facts, style);
     header::traffic(&mut page, report, facts);
+    path::picture(&mut page, report);
     header::verdict(&mut page, report);
     findings::blocks(&mut page, report, facts, config, style);
     subscriptions::table(&mut page, facts, config, style);

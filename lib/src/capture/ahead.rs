@@ -10,7 +10,7 @@ use super::{Reader, Run};
 use crate::error::Result;
 
 /// Chunks between the two threads. More of them would only leave the cache before they are looked at.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 
 /// Bytes read so far, and the size of all inputs where it is known.
 type Progress = (u64, Option<u64>);

@@ -1,6 +1,6 @@
 //! Capture files: from bytes to records.
 //!
-//! A [`Capture`] is one vantage point: one file, or the files of a rotated set. It is read in chunks of about a
+//! A [`Capture`] is one vantage point: one file, or the files of a rotated set. It is read in chunks of a quarter of a
 //! megabyte from a small pool of reused buffers; records are slices of a chunk.
 //!
 //! ```text

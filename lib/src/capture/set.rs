@@ -17,8 +17,9 @@ use super::{Chunk, FileInfo, Run, names};
 use crate::error::Result;
 use crate::time::{self, Timestamp};
 
-/// Bytes that are read at once.
-const CHUNK: usize = 1 << 20;
+/// Bytes that are read at once. They are looked at while they are in the cache of second level: with 1 MiB, mixed
+/// traffic took a tenth more time.
+const CHUNK: usize = 256 << 10;
 
 /// Bytes that are read at once when many files overlap.
 const SMALL_CHUNK: usize = 64 << 10;

@@ -95,6 +95,8 @@ pub struct ReplyRow {
     pub status: u16,
     /// `Server`.
     pub server: Option<Arc<str>>,
+    /// `Date`: when the listener replied, by its own clock.
+    pub date: Option<Arc<str>>,
     /// Fields that middleboxes add.
     pub proxy_headers: Arc<[Header]>,
     /// `SubscriptionStatus`.
@@ -252,6 +254,7 @@ impl Notifications {
                 state: reply.state.clone(),
                 status: reply.status,
                 server: strings.intern_some(reply.server.as_deref()),
+                date: strings.intern_some(reply.date.as_deref()),
                 proxy_headers: reply.proxy_headers.as_slice().into(),
                 result: match &reply.ews {
                     Some(Ews::Result(NotificationResult::Ok)) => Some(strings.intern("OK")),

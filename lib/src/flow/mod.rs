@@ -5,6 +5,7 @@ mod duplicate;
 mod handover;
 mod key;
 mod lone;
+mod opening;
 mod outcome;
 mod pending;
 mod receiver;
@@ -20,6 +21,7 @@ mod tests;
 mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
+pub use opening::Opening;
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
 #[cfg(test)]
 use table::Overflows;
@@ -220,6 +222,8 @@ pub struct Side {
     /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
     /// where some of it is missing.
     pub sha256: Option<[u8; 32]>,
+    /// Its first bytes; `None` where none were seen.
+    pub opening: Option<Opening>,
 }
 
 /// A SYN as it shows the stack that made it.

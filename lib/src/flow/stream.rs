@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::pending::{Content, Pending, Piece, Store};
 use super::recent::Recent;
 use super::segment::{Part, Segment, slice};
-use super::{Moment, Side};
+use super::{Moment, Opening, Side};
 
 /// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.
 const FARTHEST: u64 = 1 << 30;
@@ -66,6 +66,7 @@ pub(super) struct Stream {
     first_gap: Option<u64>,
     recent: Option<Box<Recent>>,
     digest: Option<Box<Sha256>>,
+    opening: Opening,
 }
 
 /// What the peer acknowledged: the first and the highest number.
@@ -199,6 +200,7 @@ impl Stream {
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
+        outlet.side.opening = Some(self.opening).filter(|opening| opening.length > 0);
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {
@@ -349,6 +351,7 @@ impl Stream {
 
     fn deliver<K: Sink>(&mut self, bytes: &[u8], at: Moment, outlet: &mut Outlet<'_, K>) {
         self.at = self.at.max(at);
+        self.opening.take(self.next, bytes);
         if outlet.keep {
             self.recent.get_or_insert_default().push(self.next, bytes);
             if let Some(digest) = &mut self.digest {

@@ -47,6 +47,8 @@ pub(crate) struct Flows<S> {
     /// Places in `flows` by key. The keys stand there only, so that a large table stays in the cache.
     slots: HashTable<u32>,
     flows: Vec<Slot<S>>,
+    /// Place of the last packet's connection: packets come in runs, and looking up is an eighth of what one costs.
+    latest: usize,
     /// For each slot a time before which its flow was not idle. It is brought up to date only when it is needed.
     idle: BinaryHeap<Reverse<(Timestamp, u32)>>,
     store: Store,
@@ -102,6 +104,7 @@ impl<S> Flows<S> {
             hasher: RandomState::new(),
             slots: HashTable::new(),
             flows: Vec::new(),
+            latest: 0,
             idle: BinaryHeap::new(),
             store: Store {
                 per_direction: limits.out_of_order_per_direction,
@@ -140,6 +143,7 @@ impl<S> Flows<S> {
                 self.add(Slot { key, seen }, at.time, receiver)
             }
         };
+        self.latest = place;
         if self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
             let new = self.begin(id, &arriving);
             let old = std::mem::replace(&mut self.flows[place].seen, new);
@@ -200,6 +204,9 @@ impl<S> Flows<S> {
     }
 
     fn place(&self, key: &FlowKey) -> Option<usize> {
+        if self.flows.get(self.latest).is_some_and(|slot| slot.key == *key) {
+            return Some(self.latest);
+        }
         let is_its = |place: &u32| self.flows.get(*place as usize).is_some_and(|slot| slot.key == *key);
         self.slots.find(self.hasher.hash_one(key), is_its).map(|place| *place as usize)
     }

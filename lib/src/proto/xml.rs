@@ -167,7 +167,9 @@ impl<'d, N: Copy> Xml<'d, N> {
         }
         self.open.push(tag.name);
         self.is_empty = tag.is_empty;
-        self.bind(&tag)?;
+        if !tag.attributes.is_empty() {
+            self.bind(&tag)?;
+        }
         let bound = self.bindings.iter().rev().find(|binding| binding.prefix == tag.prefix);
         let namespace = bound.map_or_else(|| (self.namespace)(""), |binding| binding.namespace);
         Ok(Element { namespace, tag })

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use super::notify::{self, Life, Source};
+use super::notify::{self, Gap, Life};
 use super::tls::Chains;
-use super::{Evidence, Meta, Sight};
+use super::{Blame, Evidence, Meta, Path, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, VantageFacts};
@@ -18,6 +18,8 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// One view per vantage point, the Exchange side first.
     pub views: Vec<View<'a>>,
+    /// What lies between two vantage points; `None` for one.
+    pub path: Option<Path>,
 }
 
 /// One vantage point, with what several rules ask of it.
@@ -35,8 +37,6 @@ pub struct View<'a> {
     pub lives: Vec<Life>,
     /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
     one_way: bool,
-    /// Where notifications come from: three rules ask.
-    pub(super) sources: Vec<Source<'a>>,
     chains: OnceLock<Chains>,
 }
 
@@ -53,15 +53,51 @@ impl<'a> Context<'a> {
                 sight: Sight::new(facts),
                 lives: Vec::new(),
                 one_way: is_one_way(&facts.connections),
-                sources: Vec::new(),
                 chains: OnceLock::new(),
             };
             view.lives = notify::lives(&view);
-            view.sources = notify::sources(&view);
             views.push(view);
             first_capture += facts.files.len();
         }
-        Context { config, views }
+        let path = Path::new(facts, &views);
+        Context { config, views, path }
+    }
+
+    /// Who is to blame for a gap that `of` shows, where a second vantage point tells.
+    pub(crate) fn blame(&self, of: &View<'_>, id: &str, gap: &Gap) -> Option<Blame> {
+        self.path.as_ref()?.blame(&self.views, of, id, (gap.from, gap.to))
+    }
+
+    /// What remains of a gap that the Cisco side shows when notifications are put in that only its capture missed:
+    /// the seconds of its longest part.
+    pub(crate) fn remains(&self, of: &View<'_>, id: &str, gap: &Gap) -> f64 {
+        let path = self.path.as_ref().filter(|_| self.is_far_end(of));
+        let missed =
+            path.map(|path| path.unseen_arrivals(&self.views, id, (gap.from, gap.to))).unwrap_or_default();
+        if missed.is_empty() {
+            return gap.seconds;
+        }
+        let mut times = missed;
+        times.extend([gap.from.time, gap.to.time]);
+        times.sort_unstable();
+        times.windows(2).map(|pair| pair[1].seconds_since(pair[0])).fold(0.0, f64::max).min(gap.seconds)
+    }
+
+    /// Whether a notification reached the Cisco side between two frames of `of`, and only its capture missed it.
+    pub(crate) fn was_missed(&self, of: &View<'_>, id: &str, from: Moment, to: Moment) -> bool {
+        let path = self.path.as_ref().filter(|_| self.is_far_end(of));
+        path.is_some_and(|path| !path.unseen_arrivals(&self.views, id, (from, to)).is_empty())
+    }
+
+    /// What became of a connection that `view` shows as failed, where a second vantage point tells.
+    pub(crate) fn try_of(&self, view: &View<'_>, connection: &Connection) -> Option<Try> {
+        let path = self.path.as_ref().filter(|_| view.first_capture == 0)?;
+        path.try_of(connection.id)
+    }
+
+    /// Whether `view` is the Cisco side of two.
+    pub(crate) fn is_far_end(&self, view: &View<'_>) -> bool {
+        self.path.is_some() && view.first_capture > 0
     }
 
     /// Whether the settings let a rule run.

@@ -33,6 +33,8 @@ pub struct Draft {
     caveats: Vec<String>,
     evidence: Vec<Evidence>,
     remedy: Option<String>,
+    /// The vantage point that shows it: the index of its first file.
+    seen_at: Option<usize>,
 }
 
 impl Draft {
@@ -50,6 +52,7 @@ impl Draft {
             caveats: Vec::new(),
             evidence: Vec::new(),
             remedy: None,
+            seen_at: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl Draft {
         at: Moment,
         note: impl Into<String>,
     ) -> Self {
+        self.seen_at.get_or_insert(view.first_capture);
         self.evidence.push(view.evidence(flow, at, note.into()));
         self
     }
@@ -158,23 +162,33 @@ impl<'a> Findings<'a> {
     }
 
     pub(crate) fn finish(self) -> Vec<Finding> {
-        let mut joined: BTreeMap<(SubjectKind, String), Draft> = BTreeMap::new();
-        for draft in self.drafts {
-            let key = (draft.subject.kind, draft.subject.id.clone());
-            match joined.remove(&key) {
-                Some(known) => joined.insert(key, join(known, draft)),
-                None => joined.insert(key, draft),
-            };
-        }
-        joined.into_values().map(|draft| finding(self.meta, draft)).collect()
+        let by_place = |draft: &Draft| (draft.subject.kind, draft.subject.id.clone(), draft.seen_at);
+        let here = joined(self.drafts, by_place, |one, two| one + two);
+        // What two vantage points show is the same thing twice.
+        let by_subject = |draft: &Draft| (draft.subject.kind, draft.subject.id.clone());
+        let all = joined(here, by_subject, u64::max);
+        all.into_iter().map(|draft| finding(self.meta, draft)).collect()
     }
 }
 
-/// The surer and worse of the two speaks; counts and evidence add up.
-fn join(one: Draft, two: Draft) -> Draft {
-    let weight = |draft: &Draft| (draft.confidence, draft.severity, draft.count);
+fn joined<K: Ord>(drafts: Vec<Draft>, key: impl Fn(&Draft) -> K, count: fn(u64, u64) -> u64) -> Vec<Draft> {
+    let mut joined: BTreeMap<K, Draft> = BTreeMap::new();
+    for draft in drafts {
+        let key = key(&draft);
+        match joined.remove(&key) {
+            Some(known) => joined.insert(key, join(known, draft, count)),
+            None => joined.insert(key, draft),
+        };
+    }
+    joined.into_values().collect()
+}
+
+/// The surer and worse of the two speaks; evidence adds up.
+fn join(one: Draft, two: Draft, count: fn(u64, u64) -> u64) -> Draft {
+    // Of two vantage points the Cisco side speaks: what does not arrive there is the trouble.
+    let weight = |draft: &Draft| (draft.confidence, draft.severity, draft.count, draft.seen_at);
     let (mut main, other) = if weight(&two) > weight(&one) { (two, one) } else { (one, two) };
-    main.count += other.count;
+    main.count = count(main.count, other.count);
     main.evidence.extend(other.evidence);
     main.span = match (main.span, other.span) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),

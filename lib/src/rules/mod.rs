@@ -11,6 +11,7 @@ mod imap;
 mod jumps;
 mod mapi;
 mod notify;
+mod path;
 mod reach;
 mod sight;
 mod smtp;
@@ -24,6 +25,7 @@ pub use draft::{Draft, Findings};
 pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind, Value};
 pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
+pub use path::{Blame, Fate, Loss, Path, Try};
 pub use sight::Sight;
 pub use tls::Verdict;
 pub(crate) use tls::verdict;
@@ -58,6 +60,7 @@ pub(crate) const RULES: &[&dyn Rule] = &[
     &notify::NotifyMalformed,
     &notify::NotifyWatermarkGap,
     &notify::NotifyRetry,
+    &notify::NotifyLostInPath,
     &reach::notify_closed::NotifyPortClosed,
     &reach::notify_filtered::NotifyPortFiltered,
     &imap::ImapAuthThrottled,

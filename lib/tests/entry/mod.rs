@@ -4,7 +4,7 @@
 
 use sibtrace::capture::LinkType;
 use sibtrace::records::{Kind, records};
-use sibtrace::{Analyzer, Capture, Config, packet};
+use sibtrace::{Analyzer, Capture, Config, Vantage, packet};
 
 /// The bytes are a capture file.
 pub fn capture(data: &[u8]) {
@@ -82,6 +82,16 @@ pub fn dissect(data: &[u8]) {
 /// The bytes are a capture file that is diagnosed.
 pub fn analyze(data: &[u8]) {
     learn(data, Config::default());
+}
+
+/// The bytes are a capture file of one end; the other end has the first half of it.
+pub fn compare(data: &[u8]) {
+    let capture = |data: &[u8]| Capture::from_bytes("fuzz", data.to_vec());
+    let (Ok(one), Ok(two)) = (capture(data), capture(&data[..data.len() / 2])) else { return };
+    let analyzer = Analyzer::new(Config::default()).expect("no rule is named");
+    let (facts, _) = analyzer.facts([one.at(Vantage::Exchange), two.at(Vantage::Cuc)], &mut ());
+    std::hint::black_box(analyzer.judge(&facts));
+    std::hint::black_box(records(Kind::Pairs, &facts, analyzer.config()).count());
 }
 
 fn learn(capture: &[u8], config: Config) {

@@ -204,10 +204,20 @@ impl Lab {
         }
         talk.wait(how.pause);
         request.extend(talk.send(Originator, body));
-        talk.ack(Responder);
+        if how.reply != Reply::Unacknowledged {
+            talk.ack(Responder);
+        }
         let mut reply = Vec::new();
         let mut status = None;
         match &how.reply {
+            Reply::Unacknowledged => {
+                for turn in 0..3 {
+                    talk.wait(SECOND << turn);
+                    talk.retransmit(Originator, body);
+                }
+                talk.wait(8 * SECOND);
+                talk.reset(Originator);
+            }
             Reply::Silence(close) => {
                 if let Some(after) = close {
                     talk.wait(*after);
@@ -222,6 +232,7 @@ impl Lab {
                 let (code, bytes, sized) = match answer {
                     Reply::Unsubscribe => (200, ews::jetty_ok("Unsubscribe", talk.now), false),
                     Reply::Error(code, reason) => (*code, ews::jetty_error(*code, reason, talk.now), true),
+                    Reply::Undated => (200, ews::without_date(&ews::jetty_ok("OK", talk.now)), false),
                     Reply::Proxy => (407, ews::proxy_page(talk.now), true),
                     _ => (200, ews::jetty_ok("OK", talk.now), false),
                 };

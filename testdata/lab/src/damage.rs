@@ -107,7 +107,8 @@ impl FileDamage {
     }
 }
 
-fn sender(ip: &[u8]) -> Option<IpAddr> {
+/// Who sent an IP packet.
+pub fn sender(ip: &[u8]) -> Option<IpAddr> {
     if ip.first()? >> 4 == 4 {
         let octets: [u8; 4] = ip.get(12..16)?.try_into().ok()?;
         return Some(octets.into());

@@ -175,6 +175,12 @@ pub fn jetty_ok(status: &str, now: Nanos) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A reply without its Date, as some gateways pass it on.
+pub fn without_date(reply: &[u8]) -> Vec<u8> {
+    let lines = reply.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !line.starts_with(b"Date:")).flatten().copied().collect()
+}
+
 /// Jetty's error page.
 pub fn jetty_error(code: u16, reason: &str, now: Nanos) -> Vec<u8> {
     let page = format!(

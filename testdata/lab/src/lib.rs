@@ -25,4 +25,5 @@ pub mod site;
 pub mod tcp;
 pub mod time;
 pub mod trace;
+pub mod two_ends;
 pub mod wire;

@@ -86,6 +86,10 @@ pub enum Reply {
     Silence(Option<Nanos>),
     /// 200, whose end, the FIN, never comes.
     Open,
+    /// 200 that does not say when it was written.
+    Undated,
+    /// The body of the request is never acknowledged; the sender repeats it and gives up.
+    Unacknowledged,
 }
 
 /// How a notification travels.

@@ -173,6 +173,44 @@ pub fn translated(packet: &[u8], from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
     copy
 }
 
+/// What a middlebox rewrites in an IPv4 packet of TCP, which otherwise stays the same packet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rewrite {
+    /// Addresses in place of others.
+    pub addresses: [Option<(Ipv4Addr, Ipv4Addr)>; 2],
+    /// Added to the source port.
+    pub source_port: u16,
+    /// Added to the destination port.
+    pub destination_port: u16,
+    /// Added to the sequence number.
+    pub sequence: u32,
+    /// Added to the acknowledgment number.
+    pub acknowledgment: u32,
+}
+
+/// The packet after a middlebox; one that is not TCP over IPv4 without options comes back unchanged.
+pub fn rewritten(packet: &[u8], change: Rewrite) -> Vec<u8> {
+    let mut copy = packet.to_vec();
+    if copy[0] != 0x45 || copy[9] != protocol::TCP {
+        return copy;
+    }
+    let ports = [(20, change.source_port), (22, change.destination_port)];
+    for (at, add) in ports {
+        let port = u16::from_be_bytes([copy[at], copy[at + 1]]).wrapping_add(add);
+        copy[at..at + 2].copy_from_slice(&port.to_be_bytes());
+    }
+    let acknowledges = copy[33] & flags::ACK != 0;
+    for (at, add) in [(24, change.sequence), (28, if acknowledges { change.acknowledgment } else { 0 })] {
+        let number =
+            u32::from_be_bytes([copy[at], copy[at + 1], copy[at + 2], copy[at + 3]]).wrapping_add(add);
+        copy[at..at + 4].copy_from_slice(&number.to_be_bytes());
+    }
+    // Also without other addresses this writes the checksums.
+    let nobody = Some((Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED));
+    let addresses = change.addresses.iter().flatten().chain(&nobody);
+    addresses.fold(copy, |packet, (from, to)| translated(&packet, *from, *to))
+}
+
 /// Takes one from the time to live, as a router does.
 pub fn hop(packet: &mut [u8]) {
     if packet[0] >> 4 == 6 {

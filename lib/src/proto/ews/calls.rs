@@ -44,7 +44,7 @@ pub(super) fn answer(xml: &mut Xml<'_>, answer: &mut Answer) -> Step {
         match name(&element) {
             (Space::Messages | Space::Errors, "ResponseCode") => answer.add(&xml.text()?),
             (Space::Messages, "SubscriptionId") => answer.subscription_id = Some(clip(&xml.text()?)),
-            (Space::Types, "Value") => match element.attribute("Name").as_deref() {
+            (Space::Types, "Value") => match element.attribute("Name") {
                 Some("BackOffMilliseconds") => answer.back_off_ms = xml.text()?.parse().ok(),
                 Some("InnerErrorResponseCode") => answer.add(&xml.text()?),
                 _ => {}

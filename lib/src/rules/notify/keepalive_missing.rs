@@ -40,7 +40,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        each_gap_over(view, Life::deadline, out, |subscription, life, longest, gaps| {
+        each_gap_over(cx, view, Life::deadline, out, |subscription, life, longest, gaps| {
             let lasted = spoken(longest.seconds);
             let title = format!("No keep-alive for {lasted} on subscription {}", subscription.request_id);
             let mut detail = format!(
@@ -52,8 +52,15 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             if gaps > 1 {
                 detail += &format!(" There are {gaps} such gaps.");
             }
-            super::about(subscription, title)
-                .detail(detail + longest.ending())
+            detail += longest.ending();
+            let blame = cx.blame(view, &subscription.request_id, longest);
+            if let Some(blame) = blame {
+                detail += blame.sentence();
+            }
+            let draft = super::about(subscription, title);
+            let draft = blame.into_iter().fold(draft, |draft, blame| draft.value("guilty", blame.name()));
+            draft
+                .detail(detail)
                 .value("gap_s", longest.seconds)
                 .value("interval_s", life.interval_s)
                 .value("tolerance_s", life.tolerance_s)

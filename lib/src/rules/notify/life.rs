@@ -9,7 +9,7 @@ use crate::config::IMP_NOTIFY_PORT;
 use crate::facts::{NotificationRow, Subscription};
 use crate::flow::{FlowId, Moment};
 use crate::proto::Guid;
-use crate::rules::{Confidence, Draft, Findings, View};
+use crate::rules::{Confidence, Context, Draft, Findings, View};
 use crate::time::{Timestamp, nanos};
 
 /// A new subscription seen this long after the last notification of another took over from it: Unity
@@ -319,6 +319,7 @@ impl Life {
 
 /// For every subscription with gaps longer than `limit` seconds, states the longest of them and how many there are.
 pub(crate) fn each_gap_over(
+    cx: &Context<'_>,
     view: &View<'_>,
     limit: impl Fn(&Life) -> f64,
     out: &mut Findings<'_>,
@@ -326,7 +327,8 @@ pub(crate) fn each_gap_over(
 ) {
     for (subscription, life) in view.facts.subscriptions.iter().zip(&view.lives) {
         let limit = limit(life);
-        let gaps: Vec<&Gap> = life.gaps.iter().filter(|gap| gap.seconds > limit).collect();
+        let remains = |gap: &&Gap| cx.remains(view, &subscription.request_id, gap) > limit;
+        let gaps: Vec<&Gap> = life.gaps.iter().filter(|gap| gap.seconds > limit).filter(remains).collect();
         let Some(longest) = gaps.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else {
             continue;
         };

@@ -7,6 +7,7 @@ mod stack;
 
 mod error;
 mod keepalive_missing;
+mod lost_in_path;
 mod malformed;
 mod rejected;
 mod retry;
@@ -25,6 +26,7 @@ mod watermark_gap;
 
 pub(super) use error::NotifyError;
 pub(super) use keepalive_missing::KeepaliveMissing;
+pub(super) use lost_in_path::NotifyLostInPath;
 pub(super) use malformed::NotifyMalformed;
 pub(super) use rejected::NotifyRejected;
 pub(super) use retry::NotifyRetry;
@@ -43,7 +45,6 @@ pub(super) use watermark_gap::NotifyWatermarkGap;
 
 pub(crate) use life::lives;
 pub use life::{Gap, Life, Until};
-pub(super) use sources::{Source, sources};
 
 use super::{Draft, SubjectKind};
 use crate::facts::{NotificationRow, Subscription};

@@ -44,7 +44,7 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
         for network in &cx.config.cuc_addrs {
-            out.extend(host(view, network).and_then(|host| state(view, &host)));
+            out.extend(host(view, network).and_then(|host| state(cx, view, &host)));
         }
     }
 }
@@ -85,7 +85,7 @@ fn host(view: &View<'_>, network: &Network) -> Option<Seen> {
     seen.filter(|host| host.sent > 0 && host.received > 0)
 }
 
-fn state(view: &View<'_>, host: &Seen) -> Option<Draft> {
+fn state(cx: &Context<'_>, view: &View<'_>, host: &Seen) -> Option<Draft> {
     let mut ports = view.config.ports.notify.clone();
     let port = *ports.first()?;
     // Where a Subscribe call was seen, its callback is the place to watch.
@@ -99,7 +99,9 @@ fn state(view: &View<'_>, host: &Seen) -> Option<Draft> {
         listens(connection.orig) || listens(connection.resp)
     };
     // Any notification at all means that Exchange does send; where to is another rule's business.
-    let heard = !view.facts.notifications.is_empty() || view.facts.connections.iter().any(|c| to_port(&c));
+    let tried =
+        cx.views.iter().any(|view| view.facts.connections.iter().any(|connection| to_port(&connection)));
+    let heard = !view.facts.notifications.is_empty() || tried;
     if heard || host.last.since(host.first.time) < needed {
         return None;
     }

@@ -1,6 +1,7 @@
 //! `notify-source-nat`.
 
-use super::sources::Source;
+use super::sources::{Source, sources};
+use crate::rules::words::counted;
 use crate::rules::{Context, Draft, Findings, View};
 
 rule! {
@@ -34,7 +35,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for source in view.sources.iter().filter(|source| source.is_translated()) {
+        for source in sources(cx, view).iter().filter(|source| source.is_translated()) {
             out.push(state(view, source));
         }
     }
@@ -70,6 +71,24 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             .also_all([first.source.ip, first.listener.ip, second.source.ip, second.listener.ip])
             .evidence(view, Some(first.flow), first.last, "before the translation")
             .evidence(view, Some(second.flow), second.last, "the same bytes after it");
+    }
+    if let Some(passage) = source.translation() {
+        let ((exchange, before), (cuc, after)) = (passage.before, passage.after);
+        detail += &format!(
+            "{} left Exchange as {} -> {} and arrived as {} -> {}, in the same connection: {}. ",
+            counted(passage.pairs, "notification"),
+            before.source,
+            before.listener,
+            after.source,
+            after.listener,
+            passage.changed.join(", ")
+        );
+        draft = draft
+            .also_all([before.source.ip, before.listener.ip, after.source.ip, after.listener.ip])
+            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
+            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
+            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
+            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange");
     }
     draft.detail(detail.trim_end())
 }

@@ -1,6 +1,7 @@
 //! `notify-source-proxy`.
 
-use super::sources::Source;
+use super::sources::{Source, sources};
+use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, View};
 
 rule! {
@@ -37,7 +38,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for source in view.sources.iter().filter(|source| source.is_proxy()) {
+        for source in sources(cx, view).iter().filter(|source| source.is_proxy() && !source.is_relayed) {
             out.push(state(view, source));
         }
     }
@@ -79,6 +80,25 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
     if let Some((host, _)) = source.hosts.first_key_value() {
         detail += &format!("The requests were addressed to {host}. ");
         draft = draft.also(host);
+    }
+    if let Some(passage) = source.relay() {
+        let ((exchange, before), (cuc, after)) = (passage.before, passage.after);
+        detail += &format!(
+            "{} left Exchange as {} -> {} and arrived in other connections, as {} -> {}: {}. ",
+            counted(passage.pairs, "notification"),
+            before.source,
+            before.listener,
+            after.source,
+            after.listener,
+            passage.changed.join(", ")
+        );
+        draft = draft
+            .also_all([before.source.ip, before.listener.ip])
+            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
+            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
+            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
+            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange");
+        return draft.detail(detail.trim_end());
     }
     let http = !source.headers.is_empty() || source.absolute.is_some() || source.reply.is_some();
     if http || source.servers.len() > 1 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sources::Source;
+use super::sources::{Source, sources};
 use crate::rules::words::counted;
 use crate::rules::{Context, Draft, Findings, Severity, View};
 
@@ -40,8 +40,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         return;
     }
     for view in &cx.views {
+        let sources = sources(cx, view);
         let (expected, others): (Vec<_>, Vec<_>) =
-            view.sources.iter().partition(|source| view.is_exchange(source.ip));
+            sources.iter().partition(|source| view.is_exchange(source.ip));
         let known: BTreeSet<&str> =
             expected.iter().flat_map(|source| source.servers.keys().copied()).collect();
         for source in others.into_iter().filter(|source| !source.is_proxy() && !source.is_translated()) {
@@ -69,6 +70,11 @@ fn state(view: &View<'_>, source: &Source<'_>, known: &BTreeSet<&str>) -> Option
     if !names.is_empty() && names.iter().all(sibling) {
         return Some(draft.severity(Severity::Info).caveat(
             "The name belongs to the domain of the expected servers: most likely another node. Add it to the set.",
+        ));
+    }
+    if source.is_direct() {
+        return Some(draft.caveat(
+            "The capture at Exchange shows the same address: it is the server's own. Add it to the set.",
         ));
     }
     Some(draft.caveat(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::stack::not_windows;
+use crate::compare::{Pair, PairKind, notification_changes};
 use crate::facts::NotificationRow;
 use crate::flow::Moment;
 use crate::proto::Header;
-use crate::rules::{Draft, Severity, SubjectKind, View};
+use crate::rules::{Context, Draft, Severity, SubjectKind, View};
 
 /// One address that notifications came from, with the first notification that shows each sign.
-#[derive(Debug)]
-pub(in crate::rules) struct Source<'v> {
+pub(super) struct Source<'v> {
     pub(super) ip: IpAddr,
     /// Its notifications that count.
     pub(super) rows: Vec<&'v NotificationRow>,
@@ -31,11 +31,30 @@ pub(in crate::rules) struct Source<'v> {
     pub(super) servers: BTreeMap<&'v str, &'v NotificationRow>,
     /// The same packets captured with other addresses: the first copy and the second.
     pub(super) copy: Option<(&'v NotificationRow, &'v NotificationRow)>,
+    /// How they came here, where a second capture shows it.
+    pub(super) passage: Option<Passage<'v>>,
+    /// Two captures show that its connections go all the way.
+    reaches: bool,
+    /// Two captures show the proxy that it sends to: the other side tells of it.
+    pub(super) is_relayed: bool,
+}
+
+/// What happened to most notifications of a source between two vantage points, with one of them.
+pub(super) struct Passage<'v> {
+    pub(super) kind: PairKind,
+    /// How many were seen at both.
+    pub(super) pairs: usize,
+    /// The view of Exchange, and the notification there.
+    pub(super) before: (&'v View<'v>, &'v NotificationRow),
+    /// The view of the Cisco side, and the notification there.
+    pub(super) after: (&'v View<'v>, &'v NotificationRow),
+    /// What was changed, in words.
+    pub(super) changed: Vec<String>,
 }
 
 /// All sources by address. Declared proxies are left out, what they do is expected; so are Cisco hosts.
-pub(in crate::rules) fn sources<'a>(view: &View<'a>) -> Vec<Source<'a>> {
-    let mut by_ip: BTreeMap<IpAddr, Source<'a>> = BTreeMap::new();
+pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source<'v>> {
+    let mut by_ip: BTreeMap<IpAddr, Source<'v>> = BTreeMap::new();
     for row in &view.facts.notifications {
         let ip = row.source.ip;
         if view.is_proxy(ip) || view.is_cuc(ip) {
@@ -47,7 +66,38 @@ pub(in crate::rules) fn sources<'a>(view: &View<'a>) -> Vec<Source<'a>> {
             None => source.add(view, row),
         }
     }
+    for (ip, passage) in passages(cx, view) {
+        if let Some(source) = by_ip.get_mut(&ip) {
+            source.reaches = passage.kind.is_one_connection();
+            source.is_relayed = passage.kind == PairKind::Proxy && !cx.is_far_end(view);
+            // At Exchange its own address says nothing of the way.
+            source.passage = Some(passage).filter(|_| cx.is_far_end(view));
+        }
+    }
     by_ip.into_values().collect()
+}
+
+/// The usual way of the notifications of each source that `view` shows.
+fn passages<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> BTreeMap<IpAddr, Passage<'v>> {
+    let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
+        return BTreeMap::new();
+    };
+    let rows =
+        |pair: &Pair| (&exchange.facts.notifications[pair.exchange], &cuc.facts.notifications[pair.cuc]);
+    let mut ways: BTreeMap<IpAddr, BTreeMap<PairKind, (usize, &Pair)>> = BTreeMap::new();
+    for pair in &path.pairs {
+        let (before, after) = rows(pair);
+        let ip = if cx.is_far_end(view) { after.source.ip } else { before.source.ip };
+        ways.entry(ip).or_default().entry(pair.kind).or_insert((0, pair)).0 += 1;
+    }
+    let usual = |kinds: BTreeMap<PairKind, (usize, &'v Pair)>| {
+        let (_, (pairs, pair)) = kinds.into_iter().max_by_key(|(kind, (pairs, _))| (*pairs, *kind))?;
+        let (before, after) = rows(pair);
+        let changed = notification_changes(exchange.facts, cuc.facts, pair);
+        let (before, after) = ((exchange, before), (cuc, after));
+        Some(Passage { kind: pair.kind, pairs, before, after, changed })
+    };
+    ways.into_iter().filter_map(|(ip, kinds)| Some((ip, usual(kinds)?))).collect()
 }
 
 impl<'v> Source<'v> {
@@ -63,10 +113,13 @@ impl<'v> Source<'v> {
             hosts: BTreeMap::new(),
             servers: BTreeMap::new(),
             copy: None,
+            passage: None,
+            reaches: false,
+            is_relayed: false,
         }
     }
 
-    fn add(&mut self, view: &View<'v>, row: &'v NotificationRow) {
+    fn add(&mut self, view: &'v View<'v>, row: &'v NotificationRow) {
         if row.counts() {
             self.rows.push(row);
         }
@@ -100,12 +153,30 @@ impl<'v> Source<'v> {
 
     /// Whether a proxy or load balancer sends these notifications.
     pub(super) fn is_proxy(&self) -> bool {
-        !self.headers.is_empty() || self.absolute.is_some() || self.foreign.is_some() || self.reply.is_some()
+        let said = !self.headers.is_empty() || self.absolute.is_some() || self.reply.is_some();
+        // A stack that is seen at both ends is Exchange's own.
+        said || self.relay().is_some() || self.foreign.is_some() && !self.reaches
     }
 
     /// Whether an address was translated on the way, and no proxy explains it.
     pub(super) fn is_translated(&self) -> bool {
-        !self.is_proxy() && (!self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some())
+        self.translation().is_some()
+            || !self.is_proxy() && (!self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some())
+    }
+
+    /// How its notifications came here, when an address was translated.
+    pub(super) fn translation(&self) -> Option<&Passage<'v>> {
+        self.passage.as_ref().filter(|passage| passage.kind.is_translated())
+    }
+
+    /// How its notifications came here, when other connections carried them on.
+    pub(super) fn relay(&self) -> Option<&Passage<'v>> {
+        self.passage.as_ref().filter(|passage| passage.kind == PairKind::Proxy)
+    }
+
+    /// Whether Exchange itself sends from this address.
+    pub(super) fn is_direct(&self) -> bool {
+        self.passage.as_ref().is_some_and(|passage| passage.kind == PairKind::Direct)
     }
 
     /// A finding about this source, worse when its subscriptions also lack keep-alives.

@@ -38,6 +38,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     let limit = nanos(cx.config.stale_after) as f64 / 1e9;
     for view in &cx.views {
         each_gap_over(
+            cx,
             view,
             |life| life.stale_after(limit),
             out,
@@ -47,13 +48,15 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     "Subscription {} was silent for {lasted}: stale for Unity Connection",
                     subscription.request_id
                 );
+                let blame = cx.blame(view, &subscription.request_id, longest);
                 let detail = format!(
                     "Unity Connection subscribes again when {} have passed without a notification; here {lasted} passed, \
-                 from {} to {}.{}",
+                 from {} to {}.{}{}",
                     spoken(limit),
                     longest.from.time.in_words(),
                     longest.to.time.in_words(),
-                    longest.ending()
+                    longest.ending(),
+                    blame.map_or("", |blame| blame.sentence()),
                 );
                 super::about(subscription, title)
                     .detail(detail)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::facts::NotificationRow;
 use crate::flow::{Close, Connection, Dir};
 use crate::rules::words::counted;
-use crate::rules::{Context, Findings, SubjectKind, View};
+use crate::rules::{Context, Fate, Findings, SubjectKind, View};
 use crate::time::spoken;
 
 /// A reply usually comes within milliseconds; after this time without one nobody waits any more (seconds).
@@ -39,20 +39,23 @@ rule! {
     check = check;
 }
 
+/// A notification by its place in the table, and its connection.
+type Unanswered<'v> = (usize, &'v NotificationRow, &'v Connection);
+
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
-        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(&NotificationRow, &Connection)>> =
-            BTreeMap::new();
-        for row in view.notifications().filter(|row| row.reply.is_none()) {
+        let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
+        let rows = view.facts.notifications.iter().enumerate();
+        for (place, row) in rows.filter(|(_, row)| row.counts() && row.reply.is_none()) {
             let Some(connection) = view.connection(row.flow) else {
                 continue;
             };
             if is_unanswered(view, row, connection) {
-                by_subject.entry(super::subject(row)).or_default().push((row, connection));
+                by_subject.entry(super::subject(row)).or_default().push((place, row, connection));
             }
         }
         for unanswered in by_subject.values() {
-            let (first, connection) = unanswered[0];
+            let (_, first, connection) = unanswered[0];
             let waited = connection.last.time.seconds_since(first.last.time);
             let fate = match connection.close {
                 Close::Rst => format!("then the connection was reset after {}", spoken(waited)),
@@ -67,8 +70,11 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut draft = super::about_row(first, title)
                 .count(unanswered.len())
                 .value("unanswered", unanswered.len())
-                .detail(format!("The whole request was captured, no byte of a reply came, {fate}."));
-            for (row, connection) in unanswered {
+                .detail(format!(
+                    "The whole request was captured, no byte of a reply came, {fate}.{}",
+                    beyond(cx, view, unanswered)
+                ));
+            for (_, row, connection) in unanswered {
                 draft = draft
                     .evidence(view, Some(row.flow), row.last, "request complete, no reply follows")
                     .evidence(view, Some(row.flow), connection.last, "last packet of its connection");
@@ -76,6 +82,35 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             out.push(draft);
         }
     }
+}
+
+/// What the other end of the path shows of these notifications of Exchange.
+fn beyond(cx: &Context<'_>, view: &View<'_>, unanswered: &[Unanswered<'_>]) -> String {
+    let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
+        return String::new();
+    };
+    if view.first_capture != exchange.first_capture {
+        return String::new();
+    }
+    let replied = |row: usize| cuc.facts.notifications[row].reply.is_some();
+    let count =
+        |what: &dyn Fn(Fate) -> bool| unanswered.iter().filter(|(row, ..)| what(path.fate(*row))).count();
+    let sayings = [
+        (count(&|fate| matches!(fate, Fate::Lost(_))), "never arrived"),
+        (
+            count(&|fate| matches!(fate, Fate::Arrived(row) if replied(row))),
+            "arrived, and the reply was lost on the way back",
+        ),
+        (
+            count(&|fate| matches!(fate, Fate::Arrived(row) if !replied(row))),
+            "arrived, and got no reply there",
+        ),
+    ];
+    let said = sayings.iter().filter(|(number, _)| *number > 0);
+    said.map(|(number, saying)| {
+        format!(" The capture at the Cisco side shows that {number} of them {saying}.")
+    })
+    .collect()
 }
 
 fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection) -> bool {

@@ -42,7 +42,10 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             for pair in life.tries.windows(2) {
                 let before = row(pair[0].again.last().copied().unwrap_or(pair[0].first));
                 let after = row(pair[1].first);
-                if !is_gap(before, after) || is_excused(view, &incomplete, before, after) {
+                if !is_gap(before, after)
+                    || is_excused(view, &incomplete, before, after)
+                    || cx.was_missed(view, &subscription.request_id, before.last, after.last)
+                {
                     continue;
                 }
                 let draft = super::about_row(after, format!("A notification of {} is missing", super::name(after)))

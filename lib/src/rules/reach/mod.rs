@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::draft::shown;
-use super::{Confidence, Context, Draft, Findings, SubjectKind, View};
+use super::{Confidence, Context, Draft, Findings, SubjectKind, Try, View};
 use crate::facts::Service;
 use crate::flow::Endpoint;
 use attempts::{Answer, Failure, Server};
@@ -32,9 +32,10 @@ const NAMED: usize = 64;
 pub(crate) fn closed(cx: &Context<'_>, service: Service, out: &mut Findings<'_>) {
     for view in &cx.views {
         for server in attempts::servers(view, service) {
-            let failures = server.refused();
+            let mut failures = server.refused();
+            failures.retain(|failure| !is_forged(cx, view, failure));
             if !failures.is_empty() {
-                out.push(state(view, service, &server, &failures));
+                out.push(state(cx, view, service, &server, &failures));
             }
         }
     }
@@ -50,14 +51,47 @@ pub(crate) fn filtered(cx: &Context<'_>, service: Service, out: &mut Findings<'_
                 // Where answers are not captured, their absence proves nothing.
                 failures.retain(|failure| failure.answer != Answer::Nothing);
             }
+            failures.extend(server.refused().into_iter().filter(|failure| is_forged(cx, view, failure)));
+            failures.sort_by_key(|failure| failure.connection.id);
             if !failures.is_empty() {
-                out.push(state(view, service, &server, &failures));
+                out.push(state(cx, view, service, &server, &failures));
             }
         }
     }
 }
 
-fn state(view: &View<'_>, service: Service, server: &Server<'_>, failures: &[Failure<'_>]) -> Draft {
+/// Whether the other end of the path shows that something between sent the reset.
+fn is_forged(cx: &Context<'_>, view: &View<'_>, failure: &Failure<'_>) -> bool {
+    cx.try_of(view, failure.connection) == Some(Try::RefusedBetween)
+}
+
+/// What the other end of the path shows of these attempts.
+fn beyond(cx: &Context<'_>, view: &View<'_>, failures: &[Failure<'_>]) -> String {
+    const SAYINGS: [(Try, &str); 5] = [
+        (Try::NeverArrived, "never arrived there: the packets are lost on the way"),
+        (Try::AnswerLost, "arrived there and were answered: the answers are lost on the way back"),
+        (
+            Try::Ignored,
+            "arrived there and were not answered: the host's own firewall or listen queue drops them",
+        ),
+        (Try::RefusedBetween, "were refused by something between: no reset left the host"),
+        (Try::Refused, "were refused by the host itself"),
+    ];
+    let said = SAYINGS.iter().filter_map(|(what, saying)| {
+        let number =
+            failures.iter().filter(|failure| cx.try_of(view, failure.connection) == Some(*what)).count();
+        (number > 0).then(|| format!(" The capture at the Cisco side shows that {number} of them {saying}."))
+    });
+    said.collect()
+}
+
+fn state(
+    cx: &Context<'_>,
+    view: &View<'_>,
+    service: Service,
+    server: &Server<'_>,
+    failures: &[Failure<'_>],
+) -> Draft {
     let ip = server.ip;
     let ports: BTreeSet<u16> = failures.iter().map(|f| f.connection.resp.port).collect();
     let clients: BTreeSet<IpAddr> = failures.iter().map(|f| f.connection.orig.ip).collect();
@@ -70,7 +104,7 @@ fn state(view: &View<'_>, service: Service, server: &Server<'_>, failures: &[Fai
     let draft = draft
         .also_all(clients.iter().take(NAMED))
         .also_all(ports.iter().take(NAMED).map(|&port| Endpoint { ip, port }))
-        .detail(words::detail(view, service, failures, &others))
+        .detail(words::detail(view, service, failures, &others) + &beyond(cx, view, failures))
         .count(failures.len())
         .value("attempts", attempts)
         .value("refused", failures.len() - unanswered - icmp)

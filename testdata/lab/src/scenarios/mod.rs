@@ -6,6 +6,7 @@ mod continuity;
 mod healthy;
 mod imap;
 mod mapi;
+mod paths;
 mod reach;
 mod replies;
 mod smtp;
@@ -19,6 +20,7 @@ use crate::scenario::{File, Scenario};
 use crate::site::{CUC, Delivery, Subscription, near};
 use crate::tcp::Stack;
 use crate::time::SECOND;
+use crate::two_ends::Pair;
 
 /// All scenarios.
 pub fn all() -> Vec<Scenario> {
@@ -42,7 +44,8 @@ pub fn all() -> Vec<Scenario> {
 
 /// All captures and labels, as paths below `testdata` and bytes.
 pub fn files() -> Vec<File> {
-    all().into_iter().flat_map(Scenario::files).collect()
+    let pairs = paths::pairs().into_iter().flat_map(Pair::files);
+    all().into_iter().flat_map(Scenario::files).chain(pairs).collect()
 }
 
 /// A lab with Unity Connection at work for so many minutes, and nothing of Exchange yet.
