@@ -1,7 +1,7 @@
 //! Every flag, its help, its environment variable; nothing else reads the command line.
 //!
 //! A *setting* is an option that is also a key of `sibtrace.toml` and a variable `SIBTRACE_…`: every option of
-//! [`Site`], [`Judgement`], [`Running`], [`Destination`] and [`Look`]. [`settings`] lists them, and what is said about
+//! [`Site`], [`Judgement`], [`Running`], [`Destination`], [`Privacy`] and [`Look`]. [`settings`] lists them, and what is said about
 //! them elsewhere (`sibtrace config`, the reader of the file) comes from that list.
 
 mod names;
@@ -26,6 +26,7 @@ Examples:
   sibtrace analyze SIBTrace.cap                 what is wrong, in words
   sibtrace analyze --exchange-addr 10.1.2.0/24 ring/*.cap*
   sibtrace compare --exchange exchange.pcapng --cuc SIBTrace.cap
+  sibtrace annotate -o marked.pcapng SIBTrace.cap
   sibtrace extract notifications --format csv -o notifications.csv SIBTrace.cap
   sibtrace rule keepalive-missing               what a finding means and what to do
 
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Rule(Rule),
     /// Show both sides of one TCP connection
     Follow(Follow),
+    /// Write the captures as pcapng, with each finding as a comment on its frames, to open in Wireshark
+    Annotate(Annotate),
     /// Print every setting with its default, as a commented sibtrace.toml
     Config,
     /// Print the completion script of a shell
@@ -85,6 +88,8 @@ pub(crate) struct Analyze {
     #[command(flatten)]
     pub(crate) running: Running,
     #[command(flatten)]
+    pub(crate) privacy: Privacy,
+    #[command(flatten)]
     pub(crate) destination: Destination,
 }
 
@@ -103,6 +108,8 @@ pub(crate) struct Compare {
     pub(crate) judgement: Judgement,
     #[command(flatten)]
     pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) privacy: Privacy,
     #[command(flatten)]
     pub(crate) destination: Destination,
 }
@@ -130,6 +137,8 @@ pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) running: Running,
     #[command(flatten)]
+    pub(crate) privacy: Privacy,
+    #[command(flatten)]
     pub(crate) destination: Destination,
 }
 
@@ -156,6 +165,27 @@ pub(crate) struct Follow {
     pub(crate) raw: bool,
     #[command(flatten)]
     pub(crate) destination: Destination,
+}
+
+/// Arguments of `annotate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Annotate {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Write to this file, which appears when it is complete; - is standard output
+    #[arg(long, short, value_name = "OUT.pcapng", required = true)]
+    pub(crate) output: PathBuf,
+    /// Keep only the connections that the findings need, and the ICMP errors about them
+    #[arg(long)]
+    pub(crate) only_evidence: bool,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    #[command(flatten)]
+    pub(crate) judgement: Judgement,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    #[command(flatten)]
+    pub(crate) privacy: Privacy,
 }
 
 /// What to read.
@@ -269,6 +299,15 @@ pub(crate) struct Destination {
     pub(crate) times: Times,
 }
 
+/// What is kept from the reader.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Privacy {
+    /// Write stable pseudonyms for names and addresses
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
 /// How much is said, and in which colours.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
@@ -301,6 +340,7 @@ pub(crate) fn settings() -> Vec<Arg> {
         Judgement::augment_args,
         Running::augment_args,
         Destination::augment_args,
+        Privacy::augment_args,
         Look::augment_args,
     ];
     let all = groups.into_iter().fold(clap::Command::new("settings"), |all, add| add(all));

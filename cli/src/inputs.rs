@@ -14,6 +14,8 @@ use crate::progress::{say, warn};
 pub(crate) struct Inputs {
     /// Everything that can be read, as one capture.
     pub(crate) capture: Capture,
+    /// The files that it consists of; none for standard input.
+    pub(crate) files: Vec<PathBuf>,
     /// Something that was named cannot be read.
     pub(crate) incomplete: bool,
 }
@@ -30,13 +32,13 @@ struct Candidate {
 pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     if paths.iter().any(|path| path == Path::new("-")) {
         return match paths.len() {
-            1 => Ok(complete(Capture::from_reader("-", io::stdin())?)),
+            1 => Ok(complete(Capture::from_reader("-", io::stdin())?, Vec::new())),
             _ => Err(Failure::Usage("standard input is one capture: - goes with no other file".to_owned())),
         };
     }
     let candidates = expand(paths)?;
     if let [Candidate { path, named: true }] = candidates.as_slice() {
-        return Ok(complete(Capture::open(path)?));
+        return Ok(complete(Capture::open(path)?, vec![path.clone()]));
     }
     let mut incomplete = false;
     let mut readable = Vec::new();
@@ -59,11 +61,11 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     if readable.is_empty() {
         return Err(Failure::Usage("none of the files can be read".to_owned()));
     }
-    Ok(Inputs { capture: Capture::open_set(readable)?, incomplete })
+    Ok(Inputs { capture: Capture::open_set(readable.clone())?, files: readable, incomplete })
 }
 
-fn complete(capture: Capture) -> Inputs {
-    Inputs { capture, incomplete: false }
+fn complete(capture: Capture, files: Vec<PathBuf>) -> Inputs {
+    Inputs { capture, files, incomplete: false }
 }
 
 /// Folders replaced by the files in them, in the order of their names.

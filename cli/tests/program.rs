@@ -125,7 +125,7 @@ fn a_form_that_a_command_does_not_write_is_refused() {
         &Program::new(),
         &["analyze", "--format", "csv", "empty.pcap"],
         &expect![[r#"
-            error: this command does not write csv; it writes text, json, ndjson
+            error: this command does not write csv; it writes text, json, ndjson, sarif, html
         "#]],
     );
 }

@@ -27,6 +27,13 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A copy could not be written.
+    #[error("cannot write the copy: {source}")]
+    Write {
+        /// What the operating system said.
+        #[from]
+        source: io::Error,
+    },
     /// The bytes are no capture that sibtrace knows.
     #[error("{}: not a capture: {cause} at byte {offset}; pcap, pcapng and gzip, zstd or lz4 of them are read", path.display())]
     NotACapture {

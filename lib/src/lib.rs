@@ -12,6 +12,7 @@ pub mod capture;
 pub mod compare;
 pub mod config;
 pub mod error;
+pub mod excerpt;
 pub mod facts;
 pub mod flow;
 pub mod follow;
@@ -20,6 +21,8 @@ pub mod proto;
 pub mod records;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod shard;
 pub mod time;
 

@@ -85,6 +85,7 @@ impl Kind {
 /// What every record begins with.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Origin {
     /// Index of the file among the report's captures.
     pub capture: usize,
@@ -126,6 +127,7 @@ pub enum Record {
 /// One push notification and its reply.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct NotificationRecord {
@@ -169,6 +171,7 @@ pub struct NotificationRecord {
 /// One push subscription, by the `id=` of its request target.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct SubscriptionRecord {
@@ -192,6 +195,7 @@ pub struct SubscriptionRecord {
 /// How a subscription fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SubscriptionState {
     /// Every notification came in time.
     Ok,
@@ -210,6 +214,7 @@ pub enum SubscriptionState {
 /// One TCP connection.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct ConnectionRecord {
@@ -241,6 +246,7 @@ pub struct ConnectionRecord {
 /// Digests of the reassembled payload, only where they were asked for.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 pub struct PayloadDigest {
     pub orig_sha256: Option<String>,
@@ -250,6 +256,7 @@ pub struct PayloadDigest {
 /// One service of one host, and how one client fared with it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct ReachabilityRecord {

@@ -23,6 +23,7 @@ pub const SCHEMA: &str = "sibtrace.report/1";
 /// What an analysis says.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// Name and version of the shape, [`SCHEMA`].
@@ -48,6 +49,7 @@ pub struct Report {
 /// One file that was read.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CaptureSummary {
     /// The file as it was named.
@@ -81,6 +83,7 @@ pub struct CaptureSummary {
 /// Counts over the Cisco side, or the only side.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Summary {
     /// TCP connections.
@@ -104,6 +107,7 @@ pub struct Summary {
 /// Counts of IMAP.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ImapSummary {
     /// Connections to IMAP servers that were established.
@@ -123,6 +127,7 @@ pub struct ImapSummary {
 /// Counts of SMTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SmtpSummary {
     /// Connections in which SMTP was spoken.
@@ -134,6 +139,7 @@ pub struct SmtpSummary {
 /// Counts of MAPI sessions. What the second leg of a balancer repeats is not counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MapiSummary {
     /// Associations.
@@ -151,6 +157,7 @@ pub struct MapiSummary {
 /// Counts of TLS handshakes.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TlsSummary {
     /// Handshakes that a client began.
@@ -162,6 +169,7 @@ pub struct TlsSummary {
 /// Counts of push notifications.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NotificationSummary {
     /// Complete POSTs.
@@ -187,6 +195,7 @@ pub struct NotificationSummary {
 /// An address that notifications came from.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SourceSummary {
     /// The address.
@@ -198,6 +207,7 @@ pub struct SourceSummary {
 /// A store of the analysis, its bound, and how often the bound was met.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Limit {
     /// What is stored.

@@ -200,6 +200,8 @@ pub(crate) enum Format {
     Json,
     Ndjson,
     Csv,
+    Sarif,
+    Html,
 }
 
 /// How times are written in text.

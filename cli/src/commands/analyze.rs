@@ -1,17 +1,20 @@
 //! `sibtrace analyze`: the diagnosis of one vantage point.
 
+use std::io::Write;
+
 use sibtrace::{Config, Report};
 
 use super::reading::Reading;
-use crate::args::{Analyze, Destination, FailOn, Format, Judgement, Look};
-use crate::exit::{Exit, Result};
+use crate::args::{Analyze, Destination, FailOn, Format, Judgement, Look, Privacy};
+use crate::exit::{Exit, Failure, Result};
 use crate::inputs::{self, Inputs};
 use crate::output::text::{self, Style};
-use crate::output::{json, rows};
+use crate::output::{html, json, rows, sarif};
 use crate::settings::{self, Known};
 
 /// The forms of a report.
-pub(super) const FORMATS: [Format; 3] = [Format::Text, Format::Json, Format::Ndjson];
+pub(super) const FORMATS: [Format; 5] =
+    [Format::Text, Format::Json, Format::Ndjson, Format::Sarif, Format::Html];
 
 pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> {
     let mut config = Config::default();
@@ -20,13 +23,13 @@ pub(crate) fn run(args: &Analyze, look: &Look, known: &[Known]) -> Result<Exit> 
     args.running.configure(&mut config);
     let format = args.destination.format(&FORMATS)?;
 
-    let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
+    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let capture = match args.site.vantage.given() {
         Some(vantage) => capture.at(vantage),
         None => capture,
     };
     let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
-    present(reading, format, &args.judgement, &args.destination, look, known)
+    present(reading, format, &args.judgement, (&args.privacy, &args.destination), look, known)
 }
 
 /// Judges what was read and writes the report.
@@ -34,7 +37,7 @@ pub(super) fn present(
     reading: Reading,
     format: Format,
     judgement: &Judgement,
-    destination: &Destination,
+    (privacy, destination): (&Privacy, &Destination),
     look: &Look,
     known: &[Known],
 ) -> Result<Exit> {
@@ -43,12 +46,22 @@ pub(super) fn present(
     let exit = exit(&report, judgement.fail_on, reading.exit);
     report.findings.retain(|finding| finding.severity >= judgement.min_severity.into());
 
+    let mut redactor = reading.redactor(privacy);
+    if let Some(redactor) = &mut redactor {
+        report = redactor.report(&report).map_err(Failure::stdout)?;
+    }
     destination.write(|output| match format {
         Format::Json => json::report(output, &report),
         Format::Ndjson => rows::ndjson(output, &report.findings),
+        Format::Sarif => sarif::report(output, &report),
+        Format::Html => {
+            let page = html::report(&report, &reading.facts, &reading.config, redactor);
+            output.write_all(page.as_bytes())
+        }
         _ => {
             let style = Style::new(look, destination, reading.start());
             let page = text::report(&report, &reading.facts, &reading.config, &style);
+            let page = redactor.map(|mut redactor| redactor.page(&page)).unwrap_or(page);
             output.text(&page, look.color)
         }
     })?;
@@ -58,7 +71,7 @@ pub(super) fn present(
 }
 
 /// The exit code: trouble with reading goes before what was found.
-fn exit(report: &Report, fail_on: FailOn, reading: Exit) -> Exit {
+pub(super) fn exit(report: &Report, fail_on: FailOn, reading: Exit) -> Exit {
     let severe = fail_on
         .severity()
         .is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));

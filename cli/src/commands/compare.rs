@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Compare, look: &Look, known: &[Known]) -> Result<Exit> 
     args.running.configure(&mut config);
     let format = args.destination.format(&analyze::FORMATS)?;
     let reading = both(&args.exchange, &args.cuc, config, look)?;
-    analyze::present(reading, format, &args.judgement, &args.destination, look, known)
+    analyze::present(reading, format, &args.judgement, (&args.privacy, &args.destination), look, known)
 }
 
 /// Reads both ends, the Exchange side first.
@@ -27,8 +27,8 @@ pub(super) fn both(exchange: &[PathBuf], cuc: &[PathBuf], config: Config, look: 
     if is_stdin(exchange) && is_stdin(cuc) {
         return Err(Failure::Usage("standard input is one capture: - can be one of both ends".to_owned()));
     }
-    let Inputs { capture: sent, incomplete } = inputs::open(exchange)?;
-    let Inputs { capture: received, incomplete: also } = inputs::open(cuc)?;
+    let Inputs { capture: sent, incomplete, .. } = inputs::open(exchange)?;
+    let Inputs { capture: received, incomplete: also, .. } = inputs::open(cuc)?;
     let captures = vec![sent.at(Vantage::Exchange), received.at(Vantage::Cuc)];
     Reading::of(captures, incomplete || also, config, look.quiet)
 }

@@ -1,7 +1,7 @@
 //! `sibtrace extract`: the records behind the report, one kind at a time.
 
-use sibtrace::Config;
 use sibtrace::records::{Kind, records};
+use sibtrace::{Config, schema};
 
 use super::compare;
 use super::reading::Reading;
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
             return Err(Failure::Usage("--exchange and --cuc are for `extract pairs`".to_owned()));
         }
         (_, true) => {
-            let Inputs { capture, incomplete } = inputs::open(&args.files)?;
+            let Inputs { capture, incomplete, .. } = inputs::open(&args.files)?;
             let capture = match args.site.vantage.given() {
                 Some(vantage) => capture.at(vantage),
                 None => capture,
@@ -38,11 +38,18 @@ pub(crate) fn run(args: &Extract, look: &Look) -> Result<Exit> {
         }
     };
     let records = records(args.kind, &reading.facts, &reading.config);
-    args.destination.write(|output| match format {
-        Format::Csv => rows::csv(output, records),
-        Format::Json => rows::json(output, records),
-        Format::Ndjson => rows::ndjson(output, records),
-        _ => rows::text(output, records),
+    let mut head = schema::fields(args.kind);
+    if args.payload_digest {
+        head.extend(["orig_sha256".to_owned(), "resp_sha256".to_owned()]);
+    }
+    let redactor = reading.redactor(&args.privacy);
+    args.destination.write(|output| match redactor {
+        Some(mut redactor) => {
+            let values =
+                records.map(|record| serde_json::to_value(record).map(|value| redactor.value(value)));
+            rows::write(output, format, &head, values.map_while(serde_json::Result::ok))
+        }
+        None => rows::write(output, format, &head, records),
     })?;
     Ok(reading.exit)
 }

@@ -17,7 +17,7 @@ use mask::Mask;
 
 pub(crate) fn run(args: &Follow, look: &Look) -> Result<Exit> {
     args.destination.format(&[Format::Text])?;
-    let Inputs { capture, incomplete } = inputs::open(&args.files.files)?;
+    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
     let mut watch = Watch::start(look.quiet);
     let followed = capture.follow(args.stream, &mut watch);
     watch.finish();

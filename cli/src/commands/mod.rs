@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod analyze;
+mod annotate;
 mod compare;
 mod config;
 mod extract;
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Args, known: &[Known]) -> Result<Exit> {
         Command::Compare(compare) => compare::run(compare, &args.look, known),
         Command::Extract(extract) => extract::run(extract, &args.look),
         Command::Rule(rule) => rule::run(rule, &args.look),
+        Command::Annotate(annotate) => annotate::run(annotate, &args.look, known),
         Command::Follow(follow) => follow::run(follow, &args.look),
         Command::Config => config::run(),
         Command::Completions { shell } => generate::completions(*shell),

@@ -3,8 +3,10 @@
 use sibtrace::time::Timestamp;
 use sibtrace::{Analyzer, Capture, Config, Facts};
 
+use crate::args::Privacy;
 use crate::exit::{Exit, Result};
 use crate::output::clean;
+use crate::output::redact::Redactor;
 use crate::progress::{self, Watch};
 
 /// Captures that were read.
@@ -42,6 +44,11 @@ impl Reading {
             (false, false) => Exit::Success,
         };
         Ok(Reading { config, analyzer, facts, exit })
+    }
+
+    /// What gives pseudonyms to the names of these captures, if that is asked for.
+    pub(crate) fn redactor(&self, privacy: &Privacy) -> Option<Redactor> {
+        privacy.redact.then(|| Redactor::new(&self.facts, &self.config))
     }
 
     /// The time of the first packet.

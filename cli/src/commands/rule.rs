@@ -75,3 +75,33 @@ fn list(rules: &[Meta], style: &Style) -> String {
     }
     page.into_text()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    /// All rules on one page, under the headings of their families.
+    fn page() -> String {
+        let mut page = "# The rules of sibtrace\n\n\
+             What each one means, what proves it, what is easily taken for it, and what to do: the text of\n\
+             `sibtrace rule ID`. A test writes this page from the rules (`UPDATE_EXPECT=1 cargo test -p sibtrace-cli rule`).\n\n"
+            .to_owned();
+        page += "| rule | severity | |\n|---|---|---|\n";
+        for rule in rules::all() {
+            let summary = rule.summary().replace('\n', " ").replace('|', "\\|");
+            let _ = writeln!(page, "| [{0}](#{0}) | {1} | {summary} |", rule.id, rule.severity);
+        }
+        for rule in rules::all() {
+            let body = rule.text.trim().replace("\n## ", "\n### ");
+            let _ = write!(page, "\n## {}\n\n*{}*\n\n{body}\n", rule.id, rule.severity);
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_of_all_rules_is_what_the_rules_say() {
+        expect_file!["../../docs/rules.md"].assert_eq(&page());
+    }
+}

@@ -35,6 +35,26 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
     line
 }
 
+/// Text or an attribute's value in HTML, one line.
+pub(crate) fn html(value: &str) -> Cow<'_, str> {
+    let clean = text(value);
+    if !clean.contains(['&', '<', '>', '"', '\'']) {
+        return clean;
+    }
+    let mut out = String::with_capacity(clean.len() + 16);
+    for c in clean.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// A cell of a CSV file. A leading apostrophe keeps spreadsheets from taking it for a formula.
 pub(crate) fn cell(value: &str) -> Cow<'_, str> {
     // A tab or line break, which would also start a formula, has become an escape.

@@ -1,8 +1,12 @@
 //! Where the output goes, and in which form.
 
 pub(crate) mod clean;
+pub(crate) mod comments;
+pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod redact;
 pub(crate) mod rows;
+pub(crate) mod sarif;
 pub(crate) mod text;
 
 use std::fs::File;
@@ -35,21 +39,31 @@ impl Destination {
 
     /// Lets `body` write the output.
     pub(crate) fn write(&self, body: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<()> {
-        let write = || {
-            let mut output = Output::open(&self.output)?;
-            body(&mut output)?;
-            output.finish()
-        };
-        write().map_err(|source| match self.is_stdout() {
-            true => Failure::stdout(source),
-            false => Failure::Write { destination: self.output.display().to_string(), source },
-        })
+        write(&self.output, body)
     }
 
     /// Whether the output goes to standard output.
     pub(crate) fn is_stdout(&self) -> bool {
-        self.output == Path::new("-")
+        is_stdout(&self.output)
     }
+}
+
+/// Lets `body` write what goes to `path`.
+pub(crate) fn write(path: &Path, body: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<()> {
+    let write = || {
+        let mut output = Output::open(path)?;
+        body(&mut output)?;
+        output.finish()
+    };
+    write().map_err(|source| match is_stdout(path) {
+        true => Failure::stdout(source),
+        false => Failure::Write { destination: path.display().to_string(), source },
+    })
+}
+
+/// Whether a path stands for standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 fn by_suffix(path: &Path) -> Format {
@@ -57,6 +71,8 @@ fn by_suffix(path: &Path) -> Format {
         Some("json") => Format::Json,
         Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("csv") => Format::Csv,
+        Some("sarif") => Format::Sarif,
+        Some("html" | "htm") => Format::Html,
         _ => Format::Text,
     }
 }

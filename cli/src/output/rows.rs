@@ -6,6 +6,22 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::clean;
+use crate::args::Format;
+
+/// Writes rows with the fields `head` in one of the forms that rows have.
+pub(crate) fn write(
+    output: &mut impl Write,
+    format: Format,
+    head: &[String],
+    rows: impl IntoIterator<Item = impl Serialize>,
+) -> io::Result<()> {
+    match format {
+        Format::Csv => csv(output, head, rows),
+        Format::Json => json(output, rows),
+        Format::Ndjson => ndjson(output, rows),
+        _ => text(output, rows),
+    }
+}
 
 /// One JSON object a line.
 pub(crate) fn ndjson(
@@ -20,10 +36,7 @@ pub(crate) fn ndjson(
 }
 
 /// One JSON array with an object a line.
-pub(crate) fn json(
-    output: &mut impl Write,
-    rows: impl IntoIterator<Item = impl Serialize>,
-) -> io::Result<()> {
+fn json(output: &mut impl Write, rows: impl IntoIterator<Item = impl Serialize>) -> io::Result<()> {
     let mut before = "[\n";
     for row in rows {
         let text = serde_json::to_string(&row)?;
@@ -36,26 +49,23 @@ pub(crate) fn json(
     }
 }
 
-/// CSV with a header line (RFC 4180, lines end in LF): lists stand as JSON in their cell, `null` is empty.
-pub(crate) fn csv(output: &mut impl Write, rows: impl IntoIterator<Item = impl Serialize>) -> io::Result<()> {
+/// CSV with a header line (RFC 4180, lines end in LF): lists stand as JSON in their cell, `null` is empty. `head` are
+/// the fields of every row; without rows it stands alone.
+fn csv(
+    output: &mut impl Write,
+    head: &[String],
+    rows: impl IntoIterator<Item = impl Serialize>,
+) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
-    let mut headed = false;
+    writer.write_record(head)?;
     for row in rows {
-        let fields = fields(&row)?;
-        if !headed {
-            writer.write_record(fields.keys())?;
-            headed = true;
-        }
-        writer.write_record(fields.values().map(cell))?;
+        writer.write_record(fields(&row)?.values().map(cell))?;
     }
     writer.flush()
 }
 
 /// A paragraph per row with a line per field that is known.
-pub(crate) fn text(
-    output: &mut impl Write,
-    rows: impl IntoIterator<Item = impl Serialize>,
-) -> io::Result<()> {
+fn text(output: &mut impl Write, rows: impl IntoIterator<Item = impl Serialize>) -> io::Result<()> {
     let mut between = "";
     for row in rows {
         let fields = fields(&row)?;
@@ -114,6 +124,10 @@ mod tests {
         ]
     }
 
+    fn head() -> Vec<String> {
+        rows()[0].as_object().unwrap().keys().cloned().collect()
+    }
+
     fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
         let mut output = Vec::new();
         write(&mut output).unwrap();
@@ -127,7 +141,15 @@ mod tests {
             7,-3,'=cmd|' /C calc'!A0,"[""StatusEvent""]",
             9,,"/a,b""c\x1b[31m",[],exch
         "#]]
-        .assert_eq(&written(|output| csv(output, rows())));
+        .assert_eq(&written(|output| csv(output, &head(), rows())));
+    }
+
+    #[test]
+    fn csv_without_rows_has_its_header() {
+        assert_eq!(
+            written(|output| csv(output, &head(), Vec::<Value>::new())),
+            "frame,latency_us,target,events,host\n"
+        );
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! The report in words: what was read, what is wrong, how the subscriptions fared, and what cannot be told.
 
-mod accounts;
-mod associations;
+pub(crate) mod accounts;
+pub(crate) mod associations;
 mod findings;
-mod fold;
+pub(crate) mod fold;
 mod handshakes;
-mod header;
+pub(crate) mod header;
 mod limits;
 pub(crate) mod markdown;
 mod page;
-mod path;
+pub(crate) mod path;
 #[cfg(test)]
 pub(crate) mod samples;
 mod smtp;
@@ -20,8 +20,13 @@ mod timeline;
 use sibtrace::{Config, Facts, Report};
 
 pub(crate) use page::Page;
-use style::Detail;
-pub(crate) use style::{AMISS, BOLD, Clock, DIM, Style, severity_style};
+pub(crate) use style::{AMISS, BOLD, Clock, DIM, Detail, Style, severity_style};
+
+/// What the capture cannot tell, as sentences without style.
+pub(crate) fn untold(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
+    let reasons = limits::reasons(report, facts, config);
+    reasons.iter().map(|reason| anstream::adapter::strip_str(reason).to_string()).collect()
+}
 
 /// The report as a page of styled text.
 pub(crate) fn report(report: &Report, facts: &Facts, config: &Config, style: &Style) -> String {

@@ -13,6 +13,8 @@ pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
     /// The records, in file order.
     pub(crate) heads: Vec<Head>,
+    /// The stretches of bytes that are whole records, in file order: one, unless the file is damaged.
+    pub(crate) intact: Vec<Range<usize>>,
 }
 
 /// Where one packet lies in its chunk, and what its record says of it.

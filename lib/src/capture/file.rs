@@ -4,6 +4,7 @@
 //! one is searched for, and what was passed over goes into the [`FileInfo`].
 
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,10 +79,7 @@ impl FileReader {
 
     /// The next chunk that holds packets; `None` at the end of the file.
     pub(super) fn next(&mut self, pool: &mut Pool, info: &mut FileInfo) -> Result<Option<Arc<Chunk>>> {
-        while !self.done {
-            let (chunk, result) = pool.with_free(|chunk| self.fill(chunk, info));
-            result?;
-            info.count(&chunk.heads);
+        while let Some(chunk) = self.next_of_any_kind(pool, info)? {
             if !chunk.heads.is_empty() {
                 return Ok(Some(chunk));
             }
@@ -89,8 +87,24 @@ impl FileReader {
         Ok(None)
     }
 
+    /// The next chunk, whether it holds packets or only other records; `None` at the end of the file.
+    pub(super) fn next_of_any_kind(
+        &mut self,
+        pool: &mut Pool,
+        info: &mut FileInfo,
+    ) -> Result<Option<Arc<Chunk>>> {
+        if self.done {
+            return Ok(None);
+        }
+        let (chunk, result) = pool.with_free(|chunk| self.fill(chunk, info));
+        result?;
+        info.count(&chunk.heads);
+        Ok(Some(chunk))
+    }
+
     fn fill(&mut self, chunk: &mut Chunk, info: &mut FileInfo) -> Result<()> {
         chunk.heads.clear();
+        chunk.intact.clear();
         // Reading at least as much as was kept makes the copying a matter of a factor, however long records are.
         let size = self.chunk_size.max(self.needed).max(2 * self.tail.len());
         if chunk.bytes.len() < size {
@@ -104,7 +118,7 @@ impl FileReader {
         })?;
         let bytes = &chunk.bytes[..self.tail.len() + read];
         let window = Window { bytes, offset: self.offset, last: self.input.ended };
-        let end = self.walk(window, &mut chunk.heads, info);
+        let end = self.walk(window, &mut chunk.heads, &mut chunk.intact, info);
         self.tail.clear();
         self.tail.extend_from_slice(&bytes[end..]);
         self.offset += end as u64;
@@ -112,7 +126,13 @@ impl FileReader {
     }
 
     /// Walks a window, and says where the part of it ends that is done with.
-    fn walk(&mut self, window: Window<'_>, heads: &mut Vec<Head>, info: &mut FileInfo) -> usize {
+    fn walk(
+        &mut self,
+        window: Window<'_>,
+        heads: &mut Vec<Head>,
+        intact: &mut Vec<Range<usize>>,
+        info: &mut FileInfo,
+    ) -> usize {
         let mut at = 0;
         loop {
             if let Some(lost) = self.lost.take() {
@@ -140,8 +160,10 @@ impl FileReader {
                     }
                 }
             }
+            let from = at;
             let stop;
-            (at, stop) = self.walk.walk(window, at, heads, info);
+            (at, stop) = self.walk.walk(window, from, heads, info);
+            intact.push(from..at);
             if self.began.is_none() {
                 let first = heads.iter().find(|head| head.timed);
                 self.began = first.map(|head| head.time.nanos().div_euclid(NANOS));

@@ -10,11 +10,13 @@
 //! set        several files in the order of time
 //! ahead      all of this on a thread of its own
 //! record     one record at a time
+//! copy       the files again, as pcapng with comments
 //! ```
 
 mod ahead;
 mod chunk;
 mod compress;
+mod copy;
 mod file;
 mod format;
 mod info;
@@ -34,13 +36,14 @@ mod walk;
 mod tests;
 
 pub(crate) use chunk::{Chunk, Head, Run};
+pub use copy::{Editor, Original};
 pub use info::{Damage, FileInfo};
 pub use record::{Record, Records};
 pub(crate) use set::Reader;
 
 pub use link_type::LinkType;
 use std::fmt;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -52,6 +55,7 @@ const MAX_FILES: usize = 1 << 16;
 /// Where a capture was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Vantage {
     /// On or beside the Exchange server.
     Exchange,
@@ -143,6 +147,19 @@ impl Capture {
     /// The records in the order of time. An error ends the reading of one file; the others are still read.
     pub fn records(self) -> Records {
         Records::new(self.into_reader())
+    }
+
+    /// Writes all files of the capture as one pcapng file, in the order of their first timestamps: a section per
+    /// file, with `comment` on each. `editor` says of every packet whether it is kept, and what is noted on it.
+    ///
+    /// Of pcapng files, all blocks are kept as they are, so that a frame keeps its number in a copy of one file from
+    /// which no packet is left out. What is damaged is left out.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or `out` not be written.
+    pub fn copy_to(self, out: &mut dyn Write, comment: &str, editor: &mut dyn Editor) -> Result<()> {
+        copy::copy(set::in_order(self.members), out, comment, editor)
     }
 
     /// The chunks in the order of time.

@@ -14,13 +14,13 @@ use super::walk::{Order, Probe, Stop, Walk, Window};
 use super::{FileInfo, Head, LinkType};
 use crate::time::Timestamp;
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 1;
-const OBSOLETE_PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
+pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
+pub(super) const OBSOLETE_PACKET: u32 = 2;
+pub(super) const SIMPLE_PACKET: u32 = 3;
 const NAME_RESOLUTION: u32 = 4;
 const INTERFACE_STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
+pub(super) const ENHANCED_PACKET: u32 = 6;
 const SYSTEMD_JOURNAL: u32 = 9;
 const DECRYPTION_SECRETS: u32 = 10;
 const SYSDIG_EVENT: u32 = 0x204;
@@ -65,13 +65,13 @@ struct Section {
 }
 
 /// One block, its bounds checked.
-struct Block<'a> {
-    kind: u32,
-    order: Order,
+pub(super) struct Block<'a> {
+    pub(super) kind: u32,
+    pub(super) order: Order,
     /// The whole block.
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// Without type and lengths.
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 /// A packet as its block states it.
@@ -320,7 +320,7 @@ impl Walk for Pcapng {
 impl<'a> Block<'a> {
     /// The block at the start of `bytes`, in a section of the given byte order.
     #[inline]
-    fn at_start(bytes: &'a [u8], order: Order) -> Result<Self, Stop> {
+    pub(super) fn at_start(bytes: &'a [u8], order: Order) -> Result<Self, Stop> {
         let Some(start) = bytes.first_chunk::<12>() else {
             return Err(Stop::Short(12));
         };
@@ -356,7 +356,7 @@ fn section_order<const N: usize>(start: &[u8; N]) -> Option<Order> {
 }
 
 /// Minor versions add what readers may pass over; a major version changes the meaning.
-fn unknown_version((major, minor): (u16, u16)) -> Option<String> {
+pub(super) fn unknown_version((major, minor): (u16, u16)) -> Option<String> {
     (major != 1).then(|| format!("a section of pcapng version {major}.{minor}, which is not known"))
 }
 

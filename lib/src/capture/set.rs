@@ -64,6 +64,16 @@ struct Open {
     at: usize,
 }
 
+/// The files in the order of their first timestamps.
+pub(super) fn in_order(mut members: Vec<Member>) -> Vec<Member> {
+    // Files without times come last. The order in which files are named must not matter.
+    members.sort_by(|a, b| {
+        let key = |member: &Member| (member.first.is_none(), member.first);
+        key(a).cmp(&key(b)).then_with(|| a.name().cmp(b.name()))
+    });
+    members
+}
+
 impl Member {
     /// A file that is opened now to see that it is a capture, and again when its turn comes.
     pub(super) fn path(path: PathBuf) -> Result<Self> {
@@ -102,6 +112,18 @@ impl Member {
         &self.info.path
     }
 
+    /// The file from its beginning, and the chunk that was read of one that cannot be read twice.
+    pub(super) fn reopen(self) -> Result<(FileReader, FileInfo, Option<Arc<Chunk>>)> {
+        match self.begun {
+            Some(begun) => Ok((begun.file, self.info, begun.chunk)),
+            None => {
+                let input = Input::open(&self.info.path, Meter::default())?;
+                let (file, info) = FileReader::open(&self.info.path, input, CHUNK)?;
+                Ok((file, info, None))
+            }
+        }
+    }
+
     fn begin(path: PathBuf, input: Input, meter: Meter, chunk_size: usize) -> Result<Self> {
         let (mut file, mut info) = FileReader::open(&path, input, chunk_size)?;
         let chunk = file.next(&mut Pool::default(), &mut info)?;
@@ -113,12 +135,8 @@ impl Member {
 
 impl Reader {
     /// Reads `members`, of which there are at most 65536.
-    pub(super) fn new(mut members: Vec<Member>) -> Self {
-        // Files without times come last. The order in which files are named must not matter.
-        members.sort_by(|a, b| {
-            let key = |member: &Member| (member.first.is_none(), member.first);
-            key(a).cmp(&key(b)).then_with(|| a.name().cmp(b.name()))
-        });
+    pub(super) fn new(members: Vec<Member>) -> Self {
+        let members = in_order(members);
         Reader {
             infos: members.iter().map(|member| member.info.clone()).collect(),
             size: members.iter().map(|member| member.size).sum(),

@@ -87,6 +87,22 @@ impl Order {
         }
     }
 
+    /// A 16-bit field with this value.
+    pub(super) fn bytes_u16(self, value: u16) -> [u8; 2] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// A 32-bit field with this value.
+    pub(super) fn bytes_u32(self, value: u32) -> [u8; 4] {
+        match self {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
     /// A 64-bit number.
     pub(super) fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {

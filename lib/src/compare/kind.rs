@@ -8,6 +8,7 @@ use crate::flow::{Close, Connection, Syn};
 /// How two sightings of one notification or connection relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum PairKind {
     /// The same packets with the same addresses.

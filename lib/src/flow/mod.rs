@@ -108,6 +108,7 @@ pub struct FlowId(pub u64);
 /// How a connection began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Handshake {
     /// SYN and SYN/ACK were seen.
     Full,
@@ -125,6 +126,7 @@ pub enum Handshake {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Close {
     /// Both sides sent FIN, or one did and nothing else closed it.
     Fin,

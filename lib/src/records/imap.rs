@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 /// One command with its reply, or a greeting or untagged BYE (`tag` and `command` are null).
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct ImapRecord {

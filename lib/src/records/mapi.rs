@@ -10,6 +10,7 @@ use crate::rules::View;
 /// One bind, alter, call, fault or endpoint map with its answer.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct MapiRecord {

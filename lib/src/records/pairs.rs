@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 /// A notification, or a connection without notifications, seen at two vantage points or missing at one.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[allow(missing_docs)]
 #[non_exhaustive]
 pub struct PairRecord {

@@ -9,6 +9,7 @@ use crate::rules;
 /// Two vantage points matched with each other.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Path {
     /// Notifications by what happened to them between the two points.
@@ -42,6 +43,7 @@ pub struct Path {
 /// How a quantity is distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Percentiles {
     /// Half of all values are not larger.
     pub p50: i64,

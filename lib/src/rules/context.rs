@@ -41,7 +41,8 @@ pub struct View<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(facts: &'a Facts, config: &'a Config) -> Self {
+    /// What rules look at, for those who draw or list more than the rules say.
+    pub fn new(facts: &'a Facts, config: &'a Config) -> Self {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {

@@ -60,6 +60,18 @@ impl Sight {
         self.steps.iter().any(|step| step.before.frame >= from.frame && step.after.frame <= to.frame)
     }
 
+    /// Stretches in which the capture itself stood still, in the order of time.
+    pub fn stalls(&self) -> &[(Timestamp, Timestamp)] {
+        &self.stalls
+    }
+
+    /// Stretches in which packets of connections to `port` were lost to the capture, apart and in the order of time.
+    pub fn losses(&self, port: u16) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
+        let start = self.losses.partition_point(|loss| loss.0 < port);
+        let losses = self.losses[start..].iter().take_while(move |loss| loss.0 == port);
+        losses.map(|(_, from, to)| (*from, *to))
+    }
+
     /// Whether packets of connections to `port` were lost to the capture between two moments.
     pub fn lost_something(&self, port: u16, from: Timestamp, to: Timestamp) -> bool {
         let next = self.losses.partition_point(|loss| (loss.0, loss.2) < (port, from));
@@ -168,6 +180,8 @@ mod tests {
         assert!(!sight.lost_something(7080, at(31), at(49)));
         assert!(!sight.lost_something(7080, at(61), at(99)));
         assert!(!sight.lost_something(143, at(0), at(99)));
+        let listed: Vec<_> = sight.losses(7080).collect();
+        assert_eq!(listed, [(at(10), at(30)), (at(50), at(60))]);
     }
 
     #[test]

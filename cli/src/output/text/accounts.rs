@@ -41,24 +41,30 @@ pub(crate) fn table(page: &mut Page, facts: &Facts, config: &Config, style: &Sty
 
 /// What the table says of an account on a server.
 #[derive(Clone, Debug)]
-struct Row {
-    account: String,
-    server: IpAddr,
-    sessions: usize,
-    refused: Vec<Timestamp>,
-    limit: Option<u64>,
-    open: Level,
+pub(crate) struct Row {
+    pub(crate) account: String,
+    pub(crate) server: IpAddr,
+    pub(crate) sessions: usize,
+    pub(crate) refused: Vec<Timestamp>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) open: Level,
     /// Most sessions that each client had open at once.
     clients: BTreeMap<IpAddr, u64>,
 }
 
 impl Row {
-    fn peak(&self) -> u64 {
+    /// Its place among others: most refusals first, then most sessions.
+    pub(crate) fn rank(&self) -> std::cmp::Reverse<(usize, u64)> {
+        std::cmp::Reverse((self.refused.len(), self.peak()))
+    }
+
+    /// Most sessions that were open at once.
+    pub(crate) fn peak(&self) -> u64 {
         self.open.peak().map_or(0, |(_, count)| count)
     }
 
     /// Clients by the number of their sessions: agents have pairs.
-    fn whose(&self) -> String {
+    pub(crate) fn whose(&self) -> String {
         let with = |number: fn(u64) -> bool| self.clients.values().filter(|count| number(**count)).count();
         let words = [
             (with(|count| count == 2), "pair", "pairs"),
@@ -75,7 +81,8 @@ impl Row {
 /// When the sessions of each client were open.
 type Stays = BTreeMap<IpAddr, Vec<(Moment, Option<Moment>)>>;
 
-fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
+/// The accounts that logged in or were refused.
+pub(crate) fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
     let mut stays: BTreeMap<(&str, IpAddr), Stays> = BTreeMap::new();
     for session in &imap.sessions {
         if let (Some(account), Some(from)) = (session.account.as_deref(), session.authenticated) {
@@ -109,7 +116,7 @@ fn rows(imap: &ImapFacts, config: &Config) -> Vec<Row> {
 
 fn show(page: &mut Page, mut rows: Vec<Row>, ends: (Timestamp, Timestamp), style: &Style) {
     page.heading("E-mail accounts");
-    rows.sort_by_key(|row| std::cmp::Reverse((row.refused.len(), row.peak())));
+    rows.sort_by_key(Row::rank);
     let hidden = match style.detail {
         Detail::Full => 0,
         _ => rows.len().saturating_sub(ROWS),

@@ -59,15 +59,16 @@ pub(crate) fn table(page: &mut Page, report: &Report, facts: &Facts, style: &Sty
 }
 
 /// What an association's connections show, those included that were turned away.
-struct Seen {
-    servers: BTreeSet<String>,
-    connections: usize,
-    calls: usize,
-    faults: usize,
+pub(crate) struct Seen {
+    pub(crate) servers: BTreeSet<String>,
+    pub(crate) connections: usize,
+    pub(crate) calls: usize,
+    pub(crate) faults: usize,
 }
 
 impl Seen {
-    fn new(mapi: &Mapi, association: &Association) -> Self {
+    /// What `association` shows.
+    pub(crate) fn new(mapi: &Mapi, association: &Association) -> Self {
         let numbers = association.members.iter().chain(&association.strangers);
         let all: Vec<&RpcConnection> = numbers.filter_map(|number| mapi.connections.get(*number)).collect();
         let rows = || all.iter().flat_map(|connection| mapi.rows_of(connection));
@@ -80,7 +81,8 @@ impl Seen {
     }
 }
 
-fn verdict(report: &Report, association: &Association, seen: &Seen) -> &'static str {
+/// How an association fared, in a word.
+pub(crate) fn verdict(report: &Report, association: &Association, seen: &Seen) -> &'static str {
     let group = association.group.map(|group| format!("0x{group:08x}"));
     let broken = report.findings.iter().any(|finding| {
         finding.rule == "mapi-affinity-break"

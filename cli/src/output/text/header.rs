@@ -63,7 +63,7 @@ fn span(capture: &CaptureSummary, clock: &Clock) -> String {
 }
 
 /// What keeps a capture from being complete.
-fn flaws(capture: &CaptureSummary, file: Option<&FileInfo>) -> Vec<String> {
+pub(crate) fn flaws(capture: &CaptureSummary, file: Option<&FileInfo>) -> Vec<String> {
     let mut flaws = Vec::new();
     if capture.truncated {
         flaws.push("the file ends inside a record".to_owned());
@@ -178,7 +178,7 @@ pub(crate) fn verdict(page: &mut Page, report: &Report) {
     page.paragraph(0, &verdict);
 }
 
-fn list(names: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn list(names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<String> = names.into_iter().collect();
     let rest = names.len().saturating_sub(LISTED);
     names.truncate(LISTED);
@@ -190,12 +190,12 @@ fn list(names: impl IntoIterator<Item = String>) -> String {
 }
 
 /// A number with its noun.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// A number in groups of three digits.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

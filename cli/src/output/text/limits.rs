@@ -20,7 +20,7 @@ pub(crate) fn untold(page: &mut Page, report: &Report, facts: &Facts, config: &C
     }
 }
 
-fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
+pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<String> {
     let mut reasons: Vec<String> = report
         .findings
         .iter()

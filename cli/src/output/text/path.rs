@@ -41,7 +41,7 @@ pub(crate) fn picture(page: &mut Page, report: &Report) {
 }
 
 /// How the clocks stand, in a sentence.
-fn clocks(path: &Path) -> String {
+pub(crate) fn clocks(path: &Path) -> String {
     let (Some(offset), Some(doubt)) = (path.clock_offset_us, path.clock_uncertainty_us) else {
         return format!(
             "{AMISS}unknown:{AMISS:#} nothing that both captures saw tells how far they are apart, so what is missing \
@@ -70,7 +70,7 @@ fn clocks(path: &Path) -> String {
 }
 
 /// Microseconds in words.
-fn short(micros: i64) -> String {
+pub(crate) fn short(micros: i64) -> String {
     match micros {
         ..10_000 => format!("{micros} µs"),
         _ => spoken(micros as f64 / 1e6),

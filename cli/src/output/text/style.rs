@@ -91,6 +91,14 @@ impl Clock {
         }
     }
 
+    /// Date and time of day to the microsecond.
+    pub(crate) fn precise(&self, moment: Timestamp) -> String {
+        match self {
+            Clock::Zone(zone) => at(moment, zone, "%Y-%m-%d %H:%M:%S%.6f"),
+            Clock::Since(start) => format!("{:+.6} s", moment.seconds_since(*start)),
+        }
+    }
+
     /// Time of day to the millisecond.
     pub(crate) fn time(&self, moment: Timestamp) -> String {
         match self {

@@ -14,7 +14,7 @@ fn times(file: &[u8]) -> Vec<i64> {
 }
 
 /// A file of every kind, with packets 1 to 3 being [`PACKETS`].
-fn every_kind() -> Vec<Vec<u8>> {
+pub(super) fn every_kind() -> Vec<Vec<u8>> {
     let pcaps = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34]
         .into_iter()
         .flat_map(|magic| [Little, Big].map(|order| Pcap { order, magic, ..Pcap::MICROS }));

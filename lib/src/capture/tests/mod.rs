@@ -1,6 +1,7 @@
 //! The capture stage as a whole: from made files to records.
 
 mod build;
+mod copies;
 mod corpus;
 mod damage;
 mod formats;
