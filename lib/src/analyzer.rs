@@ -192,7 +192,7 @@ impl Point {
                 .collect();
             file.notes.extend(notes);
         }
-        let (coverage, pings) = (self.coverage, self.pings);
+        let (coverage, pings) = (self.coverage.finish(), self.pings);
         let gathered = Gathered {
             files,
             coverage,

@@ -49,7 +49,7 @@ impl Shard {
             rpcs: Rpcs::new(config.memory / 8),
             handshakes: Handshakes::new(config.memory / 32),
             calls: Calls::new(config.memory / 32),
-            protocols: BTreeMap::new(),
+            protocols: Vec::new(),
             events: Vec::new(),
         };
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
@@ -77,6 +77,7 @@ impl Shard {
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
+        let protocols = protocols.into_iter().collect();
         Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
     }
 }
@@ -89,7 +90,8 @@ struct Desk {
     rpcs: Rpcs,
     handshakes: Handshakes,
     calls: Calls,
-    protocols: BTreeMap<FlowId, &'static str>,
+    /// In the order in which connections end.
+    protocols: Vec<(FlowId, &'static str)>,
     events: Vec<Event>,
 }
 
@@ -113,7 +115,7 @@ impl Desk {
 
     fn name(&mut self, flow: &FlowRef, session: &Session) {
         if let Some(protocol) = session.protocol() {
-            self.protocols.insert(flow.id, protocol);
+            self.protocols.push((flow.id, protocol));
         }
     }
 }
