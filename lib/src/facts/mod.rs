@@ -5,6 +5,7 @@ mod coverage;
 mod ews;
 mod imap;
 mod intern;
+mod learnt;
 pub mod mapi;
 mod notifications;
 mod reachability;
@@ -23,6 +24,7 @@ pub use imap::{
     TurnedAway,
 };
 pub(crate) use imap::{Imap, TLS_PORT};
+pub(crate) use learnt::Learnt;
 pub use mapi::Mapi;
 pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
@@ -101,26 +103,16 @@ pub(crate) struct Gathered {
     pub(crate) files: Vec<FileInfo>,
     pub(crate) coverage: Coverage,
     pub(crate) pings: Pings,
-    /// In the order of their first packets.
-    pub(crate) connections: Vec<Connection>,
-    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
-    pub(crate) notifications: Notifications,
-    pub(crate) imap: Imap,
-    pub(crate) smtp: SmtpReplies,
-    pub(crate) rpcs: Rpcs,
-    pub(crate) handshakes: Handshakes,
-    pub(crate) calls: Calls,
-    pub(crate) limits: Vec<LimitHits>,
+    /// Of all connections.
+    pub(crate) learnt: Learnt,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered {
-            files,
-            coverage,
-            pings,
-            connections,
+        let Gathered { files, coverage, pings, learnt } = gathered;
+        let Learnt {
+            mut connections,
             protocols,
             notifications,
             imap,
@@ -129,7 +121,8 @@ impl VantageFacts {
             handshakes,
             calls,
             mut limits,
-        } = gathered;
+        } = learnt;
+        connections.sort_unstable_by_key(|connection| connection.id);
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::ip::protocol;
 use super::span::Span;
 use super::{Ip, Packet, Tcp, Transport, link, tcp, tunnel};
+use crate::capture::LinkType;
 
 /// Slices an Ethernet frame, if it is of the ordinary kind.
 pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
@@ -32,12 +33,31 @@ pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
     Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
 }
 
+/// Source and destination of TCP over plain IPv4 over Ethernet; `None` for all other frames, which must be sliced to
+/// know. It tells a thread in a tenth of the time of slicing that a packet is another one's.
+pub(crate) fn ends(link: LinkType, frame: &[u8]) -> Option<[(IpAddr, u16); 2]> {
+    let h: &[u8; 54] = frame.first_chunk()?;
+    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
+    if link != link::ETHERNET || !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP {
+        return None;
+    }
+    Some([
+        (IpAddr::from([h[26], h[27], h[28], h[29]]), u16::from_be_bytes([h[34], h[35]])),
+        (IpAddr::from([h[30], h[31], h[32], h[33]]), u16::from_be_bytes([h[36], h[37]])),
+    ])
+}
+
+/// Whether an Ethernet frame carries IPv4 without options.
+fn is_plain_ipv4(h: &[u8; 54]) -> bool {
+    (h[12], h[13], h[14]) == (0x08, 0x00, 0x45)
+}
+
 /// Untagged IPv4 whose headers lie in the first 54 bytes but for the TCP options, captured in full. With one check of
 /// the length for all fields it takes half the instructions of the way below.
 fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
     let h: &[u8; 54] = frame.bytes.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if (h[12], h[13], h[14]) != (0x08, 0x00, 0x45) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
+    if !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
@@ -129,7 +149,10 @@ mod tests {
 
     /// Bytes that mean something somewhere in a header come more often than others.
     fn byte() -> impl Strategy<Value = u8> {
-        prop_oneof![prop::sample::select(&[0, 1, 6, 17, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]), any::<u8>()]
+        prop_oneof![
+            prop::sample::select(&[0, 1, 6, 17, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]),
+            any::<u8>()
+        ]
     }
 
     proptest! {
@@ -147,7 +170,11 @@ mod tests {
                 frame[at] = byte;
             }
             let span = Span::new(&frame[..len.min(frame.len())], frame.len() as u32);
+            let ends = ends(link::ETHERNET, span.bytes);
             if let Some(packet) = slice(span) {
+                if let (Some(ends), Some(ip), Some(tcp)) = (ends, packet.ip, packet.tcp()) {
+                    prop_assert_eq!(ends, [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)]);
+                }
                 prop_assert_eq!(packet, slicer::walk(link::frame(link::ETHERNET, span)).0);
             }
         }
