@@ -65,6 +65,8 @@ pub struct VantageFacts {
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
     pub connections: Vec<Connection>,
+    /// The ids of `connections`: a search among the rows themselves misses the cache at every step.
+    ids: Vec<FlowId>,
     /// Names of the protocols that were recognised.
     pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
@@ -122,7 +124,8 @@ impl VantageFacts {
             calls,
             mut limits,
         } = learnt;
-        connections.sort_unstable_by_key(|connection| connection.id);
+        // Rows are large: they are moved once, whatever their order.
+        connections.sort_by_cached_key(|connection| connection.id);
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
@@ -133,18 +136,19 @@ impl VantageFacts {
         limits.extend(full);
         let (ews, full) = calls.finish();
         limits.push(full);
-        notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        notifications.sort_by_cached_key(|row| (row.last.frame, row.flow));
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
         copies::mark(&mut notifications, &connections);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
-        VantageFacts {
+        let mut facts = VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
             subscriptions,
             reachability: reachability::reach(&connections, &config.ports, pings),
             files,
             coverage,
+            ids: Vec::new(),
             connections,
             protocols,
             notifications,
@@ -154,12 +158,19 @@ impl VantageFacts {
             handshakes,
             ews,
             limits,
-        }
+        };
+        facts.index();
+        facts
+    }
+
+    /// Makes the connections known to [`VantageFacts::stream`].
+    pub(crate) fn index(&mut self) {
+        self.ids = self.connections.iter().map(|connection| connection.id).collect();
     }
 
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.connections.binary_search_by_key(&flow, |connection| connection.id).ok()
+        self.ids.binary_search(&flow).ok()
     }
 
     /// The row of a connection.
