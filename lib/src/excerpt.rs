@@ -41,7 +41,7 @@ impl Excerpt {
             let key = connection.key();
             let frames = (connection.first.frame, connection.last.frame);
             excerpt.connections.entry(key).or_default().push(frames);
-            excerpt.pairs.insert((key.low.ip.min(key.high.ip), key.low.ip.max(key.high.ip)));
+            excerpt.pairs.insert((key.low().ip, key.high().ip));
         }
         excerpt
     }

@@ -6,7 +6,7 @@ use crate::capture::{Head, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::feed::Batch;
-use crate::flow::{Endpoint, FlowKey, FrameId, Moment, Unreachable};
+use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
 use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted};
 use crate::shard::{SHARDS, Shard};
 
@@ -92,19 +92,19 @@ impl Worker {
     fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
         let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
         let packet = self.slicer.slice(head.link, bytes, head.original, head.time);
-        let Some(ip) = packet.ip else { return };
-        match packet.transport {
+        let Some(ip) = &packet.ip else { return };
+        match &packet.transport {
             Transport::Tcp(tcp) => {
-                let place = self.post.place(shard([(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)]));
+                let place = self.post.place(shard((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port)));
                 if let Some(shard) = place.and_then(|place| self.shards.get_mut(place)) {
                     shard.segment(self.packets, at, &packet);
                 }
                 return;
             }
             Transport::Icmp(icmp) => {
-                unreachable(&self.post, &mut self.shards, at, &ip, &icmp);
+                unreachable(&self.post, &mut self.shards, at, ip, icmp);
                 if self.post.sees_all() {
-                    self.overview.ping(at, &ip, &icmp);
+                    self.overview.ping(at, ip, icmp);
                 }
             }
             _ => {}
@@ -141,14 +141,13 @@ impl Overview {
 pub(crate) fn shards(run: &Run, out: &mut Vec<Option<u8>>) {
     let heads = &run.chunk.heads[run.heads.clone()];
     out.extend(heads.iter().map(|head| {
-        let ends = packet::ends(head.link, run.chunk.packet(head))?;
-        u8::try_from(shard(ends)).ok()
+        let [src, dst] = packet::ends(head.link, run.chunk.packet(head))?;
+        u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok()
     }));
 }
 
 /// The shard of the connection between two ends.
-fn shard(ends: [(IpAddr, u16); 2]) -> usize {
-    let [a, b] = ends.map(|(ip, port)| Endpoint { ip, port });
+fn shard(a: (&IpAddr, u16), b: (&IpAddr, u16)) -> usize {
     FlowKey::share(a, b, SHARDS)
 }
 
@@ -160,7 +159,7 @@ fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Ic
     let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
         return;
     };
-    let place = post.place(shard([(quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port)]));
+    let place = post.place(shard((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port)));
     if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
         shard.unreachable(&quoted, Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code });
     }

@@ -30,42 +30,57 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The two ends of a connection in an order that does not depend on who sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Kept as words: copying and comparing addresses byte by byte took a tenth of the time of a whole capture.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FlowKey {
-    /// The smaller end.
-    pub low: Endpoint,
-    /// The larger end.
-    pub high: Endpoint,
+    low: u128,
+    high: u128,
+    /// Ports of the smaller and the larger end.
+    ports: [u16; 2],
+    is_ipv6: bool,
 }
 
 impl FlowKey {
-    /// The key of a packet from `src` to `dst`, and whether the packet goes from `low` to `high`.
-    #[inline]
+    /// The key of a packet from `src` to `dst`, and whether the packet goes from the smaller end to the larger.
     pub fn new(src: Endpoint, dst: Endpoint) -> (Self, bool) {
-        let is_ordered = match (src.ip, dst.ip) {
-            // The same order in two instructions.
-            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits(), src.port) <= (b.to_bits(), dst.port),
-            _ => src <= dst,
-        };
-        if is_ordered {
-            (FlowKey { low: src, high: dst }, true)
+        Self::between((&src.ip, src.port), (&dst.ip, dst.port))
+    }
+
+    /// The same from addresses and ports.
+    #[inline]
+    pub(crate) fn between(src: (&IpAddr, u16), dst: (&IpAddr, u16)) -> (Self, bool) {
+        let is_ipv6 = src.0.is_ipv6();
+        let (a, b) = ((bits(src.0), src.1), (bits(dst.0), dst.1));
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        (FlowKey { low: low.0, high: high.0, ports: [low.1, high.1], is_ipv6 }, a <= b)
+    }
+
+    /// The smaller end.
+    pub fn low(&self) -> Endpoint {
+        Endpoint { ip: self.address(self.low), port: self.ports[0] }
+    }
+
+    /// The larger end.
+    pub fn high(&self) -> Endpoint {
+        Endpoint { ip: self.address(self.high), port: self.ports[1] }
+    }
+
+    fn address(&self, bits: u128) -> IpAddr {
+        if self.is_ipv6 {
+            IpAddr::from(bits.to_be_bytes())
         } else {
-            (FlowKey { low: dst, high: src }, false)
+            IpAddr::from((bits as u32).to_be_bytes())
         }
     }
 
     /// Which of `shares` equal shares of all connections the one between two ends belongs to, whoever of them sent. The
     /// same in every run.
     #[inline]
-    pub(crate) fn share(a: Endpoint, b: Endpoint, shares: usize) -> usize {
-        let addrs = match (a.ip, b.ip) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => u64::from(a.to_bits() ^ b.to_bits()),
-            (a, b) => {
-                let mixed = bits(a) ^ bits(b);
-                (mixed >> 64) as u64 ^ mixed as u64
-            }
-        };
-        let mixed = (addrs << 16 ^ u64::from(a.port ^ b.port)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pub(crate) fn share(a: (&IpAddr, u16), b: (&IpAddr, u16), shares: usize) -> usize {
+        let addrs = bits(a.0) ^ bits(b.0);
+        let addrs = (addrs >> 64) as u64 ^ addrs as u64;
+        let mixed = (addrs << 16 ^ u64::from(a.1 ^ b.1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 32) as usize % shares
     }
 
@@ -74,20 +89,21 @@ impl FlowKey {
         const SEED: [u8; 2] = [0; 2];
         const TCP_AND_PADDING: [u8; 2] = [6, 0];
         let mut digest = Sha1::new_with_prefix(SEED);
-        for end in [&self.low, &self.high] {
+        for end in [self.low(), self.high()] {
             match end.ip {
                 IpAddr::V4(ip) => digest.update(ip.octets()),
                 IpAddr::V6(ip) => digest.update(ip.octets()),
             }
         }
         digest.update(TCP_AND_PADDING);
-        digest.update(self.low.port.to_be_bytes());
-        digest.update(self.high.port.to_be_bytes());
+        digest.update(self.ports[0].to_be_bytes());
+        digest.update(self.ports[1].to_be_bytes());
         CommunityId(digest.finalize().into())
     }
 }
 
-fn bits(ip: IpAddr) -> u128 {
+#[inline]
+fn bits(ip: &IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => ip.to_bits().into(),
         IpAddr::V6(ip) => ip.to_bits(),
@@ -98,20 +114,20 @@ fn bits(ip: IpAddr) -> u128 {
 impl Hash for FlowKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let FlowKey { low, high } = self;
-        let ports = u32::from(low.port) << 16 | u32::from(high.port);
-        match (low.ip, high.ip) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                let addrs = u64::from(a.to_bits()) << 32 | u64::from(b.to_bits());
-                state.write_u128(u128::from(addrs) << 32 | u128::from(ports));
-            }
-            (a, b) => {
-                for ip in [a, b] {
-                    ip.hash(state);
-                }
-                state.write_u32(ports);
-            }
+        let ports = u32::from(self.ports[0]) << 16 | u32::from(self.ports[1]);
+        if self.is_ipv6 {
+            state.write_u128(self.low);
+            state.write_u128(self.high);
+            state.write_u32(ports);
+        } else {
+            state.write_u128(self.low << 64 | self.high << 32 | u128::from(ports));
         }
+    }
+}
+
+impl fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} - {}", self.low(), self.high())
     }
 }
 
@@ -160,11 +176,23 @@ mod tests {
             let mut sizes = [0; 4];
             for port in 1024..2024 {
                 let (a, b) = (endpoint(near, port), endpoint(far, 7080));
+                let (a, b) = ((&a.ip, a.port), (&b.ip, b.port));
                 sizes[FlowKey::share(a, b, 4)] += 1;
                 assert_eq!(FlowKey::share(a, b, 4), FlowKey::share(b, a, 4));
             }
             assert!(sizes.iter().all(|size| (150..350).contains(size)), "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn the_ends_come_back_as_they_were() {
+        for (a, b) in [("10.0.0.1", "10.0.0.2"), ("2001:db8::1", "::ffff:10.0.0.2")] {
+            let (a, b) = (endpoint(a, 5001), endpoint(b, 7080));
+            let key = FlowKey::new(b, a).0;
+            assert_eq!([key.low(), key.high()], [a.min(b), a.max(b)]);
+        }
+        let (v4, v6) = (endpoint("0.0.0.1", 9), endpoint("::1", 9));
+        assert_ne!(FlowKey::new(v4, v4).0, FlowKey::new(v6, v6).0);
     }
 
     #[test]

@@ -144,6 +144,6 @@ impl Lone {
 
     /// Who sent it, and to whom.
     fn ends(&self, key: &FlowKey) -> (Endpoint, Endpoint) {
-        if self.from_low { (key.low, key.high) } else { (key.high, key.low) }
+        if self.from_low { (key.low(), key.high()) } else { (key.high(), key.low()) }
     }
 }

@@ -130,9 +130,7 @@ impl<S> Flows<S> {
         let (Some(ip), Transport::Tcp(tcp)) = (&packet.ip, &packet.transport) else {
             return;
         };
-        let src = Endpoint { ip: ip.src, port: tcp.src_port };
-        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
-        let (key, from_low) = FlowKey::new(src, dst);
+        let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
         let mac = packet.macs.map(|(src, _)| src);
         let arriving = Arriving { at, from_low, mac, ip, tcp };
         let id = FlowId(ordinal);
