@@ -260,6 +260,9 @@ impl<S> Flow<S> {
             data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
         });
         self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
+        if tcp.has(Tcp::ACK) {
+            self.half(dir.flip()).stream.acknowledged_by_reset(tcp.ack);
+        }
     }
 
     fn acknowledge(&mut self, dir: Dir, tcp: &Tcp<'_>) {

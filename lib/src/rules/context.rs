@@ -137,6 +137,11 @@ impl<'a> View<'a> {
         self.facts.notifications.iter().filter(|row| row.counts())
     }
 
+    /// Packets that the capturing program itself says it lost.
+    pub(crate) fn counted_drops(&self) -> u64 {
+        self.facts.files.iter().fold(0, |drops, file| drops.saturating_add(file.drops))
+    }
+
     /// Whether `ip` is a declared proxy or load balancer.
     pub fn is_proxy(&self, ip: IpAddr) -> bool {
         any_contains(&self.config.proxy_addrs, ip)

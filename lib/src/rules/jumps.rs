@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use crate::facts::{ClockStep, NotificationRow, Silence, VantageFacts};
-use crate::flow::{Connection, FrameId, Moment};
+use crate::flow::{ClockJump, Connection, FrameId, Moment};
 
 /// The silences through which time jumped, in the order of frames.
 pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
@@ -17,7 +17,7 @@ pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
     let senders = facts.connections.iter().filter_map(|connection| connection.clock_jump);
-    let senders = senders.filter_map(|jump| between(jump.before, jump.after, &silences));
+    let senders = senders.filter_map(|jump| holding(jump, &silences));
     let jumped: HashSet<FrameId> =
         handshakes.chain(posts).chain(senders).map(|silence| silence.from.frame).collect();
     silences
@@ -57,6 +57,14 @@ fn split_answer<'a>(
     let is_whole = sides.iter().all(|side| side.missing == 0 && side.retransmitted == 0);
     between(asked, answered, silences)
         .filter(|silence| is_whole && silence.from.frame == asked.frame && silence.to.frame == answered.frame)
+}
+
+/// The one silence that is long enough for a jump that a sender's clock shows. Where others were heard again and
+/// again in the meantime, it is the sender's clock that stood still.
+fn holding(jump: ClockJump, silences: &[Silence]) -> Option<&Silence> {
+    let next = silences.partition_point(|silence| silence.from.frame < jump.before.frame);
+    let within = silences[next..].iter().take_while(|silence| silence.to.frame <= jump.after.frame);
+    within.max_by_key(|silence| silence.length()).filter(|silence| silence.length() >= jump.by / 10 * 9)
 }
 
 fn between(from: Moment, to: Moment, silences: &[Silence]) -> Option<&Silence> {

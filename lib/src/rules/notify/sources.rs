@@ -160,8 +160,8 @@ impl<'v> Source<'v> {
 
     /// Whether an address was translated on the way, and no proxy explains it.
     pub(super) fn is_translated(&self) -> bool {
-        self.translation().is_some()
-            || !self.is_proxy() && (!self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some())
+        let signs = !self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some();
+        self.translation().is_some() || signs && !self.is_proxy() && !self.is_relayed
     }
 
     /// How its notifications came here, when an address was translated.
