@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use crate::facts::{ClockStep, NotificationRow, Silence, VantageFacts};
 use crate::flow::{ClockJump, Connection, FrameId, Moment};
 
-/// The silences through which time jumped, in the order of frames.
+/// The silences through which time jumped, in the order of time.
 pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     let mut silences: Vec<Silence> = facts.coverage.silences.clone();
-    silences.sort_by_key(|silence| silence.from.frame);
+    silences.sort_by_key(|silence| silence.from.time);
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
     let senders = facts.connections.iter().filter_map(|connection| connection.clock_jump);
@@ -62,14 +62,18 @@ fn split_answer<'a>(
 /// The one silence that is long enough for a jump that a sender's clock shows. Where others were heard again and
 /// again in the meantime, it is the sender's clock that stood still.
 fn holding(jump: ClockJump, silences: &[Silence]) -> Option<&Silence> {
-    let next = silences.partition_point(|silence| silence.from.frame < jump.before.frame);
-    let within = silences[next..].iter().take_while(|silence| silence.to.frame <= jump.after.frame);
-    within.max_by_key(|silence| silence.length()).filter(|silence| silence.length() >= jump.by / 10 * 9)
+    let longest = within(jump.before, jump.after, silences).max_by_key(|silence| silence.length())?;
+    (longest.length() >= jump.by / 10 * 9).then_some(longest)
 }
 
 fn between(from: Moment, to: Moment, silences: &[Silence]) -> Option<&Silence> {
-    let next = silences.partition_point(|silence| silence.from.frame < from.frame);
-    silences.get(next).filter(|silence| silence.to.frame <= to.frame)
+    within(from, to, silences).next()
+}
+
+/// The silences between two moments. Times tell, since frames of several files that overlap are in no order.
+fn within(from: Moment, to: Moment, silences: &[Silence]) -> impl Iterator<Item = &Silence> {
+    let next = silences.partition_point(|silence| silence.from.time < from.time);
+    silences[next..].iter().take_while(move |silence| silence.to.time <= to.time)
 }
 
 #[cfg(test)]

@@ -57,7 +57,11 @@ impl Sight {
 
     /// Whether the clock of the capture jumped between two frames.
     pub fn clock_jumped(&self, from: Moment, to: Moment) -> bool {
-        self.steps.iter().any(|step| step.before.frame >= from.frame && step.after.frame <= to.frame)
+        self.steps.iter().any(|step| match step.after.time > step.before.time {
+            // Frames of several files that overlap are in no order.
+            true => step.before.time >= from.time && step.after.time <= to.time,
+            false => step.before.frame >= from.frame && step.after.frame <= to.frame,
+        })
     }
 
     /// Stretches in which the capture itself stood still, in the order of time.

@@ -256,7 +256,7 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
 
 /// The server that owns a subscription: its decoded name, else the address.
 fn server(row: &NotificationRow) -> String {
-    row.server.as_deref().map_or_else(|| row.source.ip.to_string(), str::to_owned)
+    row.server.as_deref().map_or_else(|| row.source.ip.to_string(), str::to_ascii_lowercase)
 }
 
 impl Gap {

@@ -74,8 +74,8 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
         draft = draft.evidence(view, Some(row.flow), *at, format!("SYN of another stack: {why}"));
     }
     if source.servers.len() > 1 {
-        let names: Vec<&str> = source.servers.keys().copied().collect();
-        detail += &format!("The servers {} send from this one address. ", names.join(", "));
+        let names = source.server_names().join(", ");
+        detail += &format!("The servers {names} send from this one address. ");
     }
     if let Some((host, _)) = source.hosts.first_key_value() {
         detail += &format!("The requests were addressed to {host}. ");

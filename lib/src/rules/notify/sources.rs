@@ -27,8 +27,8 @@ pub(super) struct Source<'v> {
     pub(super) reply: Option<(&'v NotificationRow, Moment, String)>,
     /// Addresses in `Host` that are not the destination.
     pub(super) hosts: BTreeMap<IpAddr, &'v NotificationRow>,
-    /// Names of the servers that own the subscriptions.
-    pub(super) servers: BTreeMap<&'v str, &'v NotificationRow>,
+    /// Names of the servers that own the subscriptions, in lower case: host names are alike in any (RFC 4343).
+    pub(super) servers: BTreeMap<String, &'v NotificationRow>,
     /// The same packets captured with other addresses: the first copy and the second.
     pub(super) copy: Option<(&'v NotificationRow, &'v NotificationRow)>,
     /// How they came here, where a second capture shows it.
@@ -147,8 +147,13 @@ impl<'v> Source<'v> {
             }
         }
         if let Some(server) = &row.server {
-            self.servers.entry(server).or_insert(row);
+            self.servers.entry(server.to_ascii_lowercase()).or_insert(row);
         }
+    }
+
+    /// The servers that own its subscriptions, as the first SubscriptionId of each spells the name.
+    pub(super) fn server_names(&self) -> Vec<&'v str> {
+        self.servers.values().filter_map(|row| row.server.as_deref()).collect()
     }
 
     /// Whether a proxy or load balancer sends these notifications.
@@ -182,7 +187,7 @@ impl<'v> Source<'v> {
     /// A finding about this source, worse when its subscriptions also lack keep-alives.
     pub(super) fn draft(&self, view: &View<'_>, title: String) -> Draft {
         let mut draft = Draft::new(SubjectKind::Source, self.ip.to_string(), title)
-            .also_all(self.servers.keys())
+            .also_all(self.server_names())
             .count(self.rows.len().max(1))
             .value("notifications", self.rows.len());
         let mut listeners: Vec<IpAddr> = self.rows.iter().map(|row| row.listener.ip).collect();

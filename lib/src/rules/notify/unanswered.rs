@@ -128,7 +128,6 @@ fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection
     // TCP sends again what is not acknowledged: where it did neither, the capture lost the end of the connection.
     let went_on = !sender.unanswered || sender.retransmitted > 0;
     let (asked, port) = (row.last.time, row.listener.port);
-    let lossy = view.counted_drops() > 0
-        || view.sight.lost_something(port, asked, asked.after(PATIENCE));
+    let lossy = view.counted_drops() > 0 || view.sight.lost_something(port, asked, asked.after(PATIENCE));
     went_on && !lossy && view.end().is_some_and(|end| end.time > connection.last.time.after(PATIENCE))
 }
