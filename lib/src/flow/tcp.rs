@@ -236,6 +236,8 @@ impl<S> Flow<S> {
         self.half(dir).stream.syn(tcp.seq);
         let connection = &mut self.connection;
         if tcp.has(Tcp::ACK) {
+            // The SYN may be missing, or captured late: its answer also says where the other direction begins.
+            self.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
             let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
             if first.isn != tcp.seq && dir == Dir::Resp {
                 connection.other_syn_ack.get_or_insert(at);

@@ -126,4 +126,23 @@ mod tests {
         opened.sides[0].retransmitted = 1;
         assert!(!split(7, &opened));
     }
+
+    #[test]
+    fn a_senders_clock_that_stands_still_while_others_are_heard_is_no_jump() {
+        let silence = |from, to| Silence { from, to };
+        let heard = [silence(moment(3, 0), moment(4, 300)), silence(moment(5, 301), moment(6, 600))];
+        let jump = ClockJump { before: moment(2, 0), after: moment(7, 600), by: 590_000_000_000 };
+        assert_eq!(holding(jump, &heard), None);
+        assert!(holding(jump, &[silence(moment(2, 0), moment(7, 600))]).is_some());
+    }
+
+    #[test]
+    fn a_silence_of_another_file_that_overlaps_is_beside_a_handshake() {
+        let of = |file, at: Moment| Moment { frame: FrameId::new(file, at.frame.number()), ..at };
+        let silence = Silence { from: of(0, moment(90, 400)), to: of(1, moment(2, 700)) };
+        let mut facts = facts(of(1, moment(60, 900)), 1);
+        facts.coverage.silences = vec![silence];
+        facts.connections[0].syn.as_mut().unwrap().at = of(0, moment(7, 899));
+        assert_eq!(forward_jumps(&facts), []);
+    }
 }

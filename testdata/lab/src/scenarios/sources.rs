@@ -23,6 +23,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         nat_shared(),
         nat_router(),
         nat_host_name(),
+        one_server(),
         unexpected(),
         unexpected_untold(),
         unexpected_node(),
@@ -174,6 +175,16 @@ fn nat_host_name() -> Scenario {
     notified(&mut lab, SERVER, &how);
     let text = "The Host header is a name: without DNS it proves nothing.";
     Scenario::new(path, text, lab).forbid("notify-source-nat").forbid("notify-source-proxy")
+}
+
+fn one_server() -> Scenario {
+    let path = "notify-source-nat/miss-letter-case";
+    let mut lab = cuc_at_work(path, 20);
+    for server in [SERVER.to_owned(), SERVER.to_uppercase()] {
+        notified(&mut lab, &server, &Delivery::to_cuc());
+    }
+    let text = "Two subscriptions spell the name of their server in different case.";
+    Scenario::new(path, text, lab).forbid("notify-source-nat")
 }
 
 fn unexpected() -> Scenario {
