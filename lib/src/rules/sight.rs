@@ -32,7 +32,7 @@ pub struct Sight {
 impl Sight {
     pub(super) fn new(facts: &VantageFacts) -> Self {
         let told: BTreeSet<FlowId> =
-            facts.notifications.iter().filter(|row| row.counts()).map(|row| row.flow).collect();
+            facts.notifications.iter().filter(|row| row.is_post()).map(|row| row.flow).collect();
         let begin = facts.coverage.first.map(|first| first.time);
         let mut blind = Vec::new();
         let mut losses = Vec::new();

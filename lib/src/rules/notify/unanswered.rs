@@ -47,7 +47,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
         let rows = view.facts.notifications.iter().enumerate();
-        for (place, row) in rows.filter(|(_, row)| row.counts() && row.reply.is_none()) {
+        for (place, row) in rows.filter(|(_, row)| row.is_post() && row.reply.is_none()) {
             let Some(connection) = view.connection(row.flow) else {
                 continue;
             };

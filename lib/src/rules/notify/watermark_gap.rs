@@ -72,7 +72,7 @@ fn is_gap(before: &NotificationRow, after: &NotificationRow) -> bool {
 /// Notifications that were captured in part, by subscription: one of these may be the missing link.
 fn incomplete<'v>(view: &View<'v>) -> BTreeMap<Option<&'v str>, Vec<crate::time::Timestamp>> {
     let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.counts()) {
+    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.is_post()) {
         times.entry(row.request_id.as_deref()).or_default().push(row.first.time);
     }
     times.values_mut().for_each(|times| times.sort_unstable());
