@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
                 facts,
                 config,
                 first_capture,
-                sight: Sight::new(facts),
+                sight: Sight::new(facts, config),
                 lives: Vec::new(),
                 one_way: is_one_way(&facts.connections),
                 chains: OnceLock::new(),

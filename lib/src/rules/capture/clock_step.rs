@@ -64,7 +64,8 @@ fn state(view: &View<'_>, file: usize, steps: &[&ClockStep]) -> Option<Draft> {
         largest.after.time.in_words(),
     );
     if seconds > 0.0 {
-        detail += " An answer that TCP gives at once lies on the other side of that silence, and nothing was sent again.";
+        detail += " An answer that TCP gives at once lies on the other side of that silence, and nothing was sent \
+                    again; or the clocks of others, in TCP timestamps or in the Date of replies, went on by much less.";
     }
     if steps.len() > 1 {
         detail += &format!(" There are {} such jumps; this is the largest.", steps.len());

@@ -42,6 +42,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         half_heard(),
         stepped_back(),
         stepped_forward(),
+        stepped_in_silence(),
         two_queues(),
         two_hosts(),
         healthy("capture-duplicates/hit", "A SPAN session of both ports: every packet is there twice.")
@@ -269,6 +270,22 @@ fn stepped_forward() -> Scenario {
     let text = "The clock is set forward by two hours in mid-capture; the TCP timestamps of an SSH session go on as before.";
     Scenario::new(path, text, lab)
         .damaged(|trace| damage::step(trace, at(14, 3), 7200 * SECOND as i64))
+        .expect_somewhere("capture-clock-step")
+        .open(&["span_s"])
+        .forbid("keepalive-missing")
+        .forbid("subscription-stale")
+}
+
+fn stepped_in_silence() -> Scenario {
+    let path = "capture-clock-step/hit-in-silence";
+    let mut lab = Lab::new(path);
+    for second in [10, 13, 40] {
+        let mut subscription = subscribed(&mut lab);
+        lab.idle(&mut subscription, at(1, second), at(30, 0));
+    }
+    let text = "The clock is set forward by an hour while nobody sends; only the Date of the replies tells.";
+    Scenario::new(path, text, lab)
+        .damaged(|trace| damage::step(trace, at(14, 3), 3600 * SECOND as i64))
         .expect_somewhere("capture-clock-step")
         .open(&["span_s"])
         .forbid("keepalive-missing")
