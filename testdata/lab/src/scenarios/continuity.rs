@@ -88,7 +88,7 @@ fn sniffer_stall() -> Scenario {
 fn quiet_network() -> Scenario {
     let path = "keepalive-missing/hit-quiet-network";
     let mut lab = Lab::new(path);
-    lab.background(near(CUC, Stack::Linux), at(0, 0), at(3, 0), 2 * SECOND);
+    lab.background(near(CUC, Stack::Linux), at(0, 0), at(1, 40), 2 * SECOND);
     let mut subscription = subscribed(&mut lab);
     let before = last(&lab.idle(&mut subscription, at(1, 0), at(21, 30)));
     let again = lab.idle(&mut subscription, at(72, 0), at(93, 0));
