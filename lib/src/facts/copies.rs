@@ -2,6 +2,9 @@
 //! and a translator between the two changes its addresses. The two copies of one notification are told by what
 //! no translator makes equal by chance: the client's initial sequence number, or the same bytes sent by the same
 //! kind of stack while the first copy still waits for its reply.
+//!
+//! A proxy that was captured on both sides shows a notification twice as well, in a connection of Exchange's and one
+//! of its own, which it opens or uses while Exchange waits for the answer.
 
 use std::collections::HashMap;
 
@@ -12,7 +15,6 @@ use crate::flow::{Connection, FlowId, Syn};
 const ONWARD: i64 = 30_000_000_000;
 /// Both copies are captured within this time of each other (nanoseconds).
 const NEAR: i64 = 1_000_000_000;
-
 /// Rows with one body that are remembered: nobody sends as many at once.
 const KEPT: usize = 64;
 
@@ -38,7 +40,9 @@ pub(crate) fn mark(rows: &mut [NotificationRow], connections: &[Connection]) {
         });
         let sender = known.iter().copied().find(|&sender| {
             let other = &rows[sender];
-            other.flow != row.flow && carries_on(other, connection(other.flow), row, connection(row.flow))
+            other.flow != row.flow
+                && waits_for(other, row)
+                && !passes_through(connection(other.flow), connection(row.flow))
         });
         match (first, sender) {
             (Some(first), _) => rows[number].copy_of = Some(first),
@@ -62,26 +66,23 @@ fn same_packets(one: Option<&Syn>, two: Option<&Syn>, nested: bool) -> bool {
     one.isn == two.isn || nested && same_stack && one.mss == two.mss && one.ip_id == two.ip_id
 }
 
-/// Whether `next` is what a proxy made of `sent`: between other hosts, begun while the sender waited for the answer.
-fn carries_on(
-    sent: &NotificationRow,
-    taken: Option<&Connection>,
-    next: &NotificationRow,
-    onward: Option<&Connection>,
-) -> bool {
-    if (sent.source.ip, sent.listener.ip) == (next.source.ip, next.listener.ip) || !sent.is_post() {
-        return false;
-    }
+/// Whether `next` may be what a proxy made of `sent`: between other hosts, begun while the sender waited for the answer.
+fn waits_for(sent: &NotificationRow, next: &NotificationRow) -> bool {
+    let hosts = |row: &NotificationRow| (row.source.ip, row.listener.ip);
     let waits = match &sent.reply {
         Some(reply) => next.first.time <= reply.first.time,
         None => sent.listener.ip == next.source.ip && next.first.time.since(sent.last.time) <= NEAR,
     };
-    // A translator opens nothing of its own: its second SYN passes before the answer to the first comes back.
-    let passes = taken.zip(onward).is_some_and(|(taken, onward)| {
-        let (Some(syn), Some(answer)) = (&taken.syn, &taken.syn_ack) else { return false };
-        onward.syn.as_ref().is_some_and(|next| syn.at.time <= next.at.time && next.at.time <= answer.at.time)
+    waits && hosts(sent) != hosts(next) && sent.is_post()
+}
+
+/// Whether a second connection is a first one behind a translator, which opens nothing of its own: the SYN passes it
+/// before the answer comes back.
+fn passes_through(first: Option<&Connection>, second: Option<&Connection>) -> bool {
+    let syns = first.zip(second).and_then(|(first, second)| {
+        Some((first.syn.as_ref()?.at.time, second.syn.as_ref()?.at.time, first.syn_ack.as_ref()?.at.time))
     });
-    waits && !passes
+    syns.is_some_and(|(first, second, answer)| (first..=answer).contains(&second))
 }
 
 /// Whether `second` began before the reply to `first` was complete.
