@@ -278,7 +278,8 @@ fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {
 fn summary(facts: &VantageFacts) -> Summary {
     let rows = || facts.notifications.iter().filter(|row| row.counts());
     let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
-    rows().for_each(|row| *sources.entry(row.source.ip).or_default() += 1);
+    let posts = facts.notifications.iter().filter(|row| row.is_post());
+    posts.for_each(|row| *sources.entry(row.source.ip).or_default() += 1);
     let servers: BTreeSet<&str> = rows().filter_map(|row| row.server.as_deref()).collect();
     let replies = |wanted: bool| {
         rows().filter_map(|row| row.reply.as_ref()).filter(|r| (r.status == 200) == wanted).count()

@@ -49,6 +49,18 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(nanos(length)))
     }
 
+    /// The moment that a `Date` field names in the form that servers must send (RFC 9110, 5.6.7):
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (_, date) = text.trim().split_once(", ")?;
+        let mut parts = date.split(' ');
+        let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        (parts.next() == Some("GMT")).then(|| format!("{year}-{month:02}-{day}T{time}Z").parse().ok())?
+    }
+
     /// For a sentence: date and time of day with milliseconds, `2014-06-29 15:25:44.298 UTC`.
     pub fn in_words(self) -> String {
         let (year, month, day, hour, minute, second) = self.civil();
@@ -240,6 +252,17 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_date_of_a_reply_is_read_in_the_form_that_servers_must_send() {
+        let read = Timestamp::from_http_date;
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), "1994-11-06T08:49:37Z".parse().ok());
+        for wrong in
+            ["", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_moment_survives_writing_and_reading() {

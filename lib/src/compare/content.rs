@@ -53,7 +53,8 @@ pub(super) fn by_connection(
     for (place, row) in cuc.notifications.iter().enumerate().filter(|(_, row)| row.copy_of.is_none()) {
         there.entry(row.flow).or_default().push(place);
     }
-    for (place, row) in exchange.notifications.iter().enumerate().filter(|(_, row)| row.copy_of.is_none()) {
+    let sent = exchange.notifications.iter().enumerate();
+    for (place, row) in sent.filter(|(_, row)| row.copy_of.is_none() && row.onward_of.is_none()) {
         let partner = exchange.stream(row.flow).and_then(|stream| connections.at_cuc(stream));
         let Some(candidates) = partner
             .and_then(|partner| cuc.connections.get(partner))

@@ -2,36 +2,57 @@
 //! and a translator between the two changes its addresses. The two copies of one notification are told by what
 //! no translator makes equal by chance: the client's initial sequence number, or the same bytes sent by the same
 //! kind of stack while the first copy still waits for its reply.
+//!
+//! A proxy that was captured on both sides shows a notification twice as well, in a connection of Exchange's and one
+//! of its own, which it opens or uses while Exchange waits for the answer.
 
 use std::collections::HashMap;
 
 use super::NotificationRow;
 use crate::flow::{Connection, FlowId, Syn};
 
+/// A proxy carries a notification on within this time, also when it must connect first (nanoseconds).
+const ONWARD: i64 = 30_000_000_000;
 /// Both copies are captured within this time of each other (nanoseconds).
 const NEAR: i64 = 1_000_000_000;
+/// Rows with one body that are remembered: nobody sends as many at once.
+const KEPT: usize = 64;
 
-/// Marks every row that is the second copy of another. Both slices are in order.
+/// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
 pub(crate) fn mark(rows: &mut [NotificationRow], connections: &[Connection]) {
-    let syn = |flow: FlowId| {
+    let connection = |flow: FlowId| {
         let stream = connections.binary_search_by_key(&flow, |connection| connection.id).ok()?;
-        connections[stream].syn.as_ref()
+        connections.get(stream)
     };
+    let syn = |flow: FlowId| connection(flow)?.syn.as_ref();
     // The last row with the same body that is no copy itself.
     let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();
     for number in 0..rows.len() {
         let row = &rows[number];
         let known = latest.entry((row.body_digest, row.body_length)).or_default();
-        known.retain(|&first| row.first.time.since(rows[first].first.time) <= NEAR);
+        known.retain(|&first| row.first.time.since(rows[first].first.time) <= ONWARD);
         let first = known.iter().copied().find(|&first| {
             let other = &rows[first];
             other.flow != row.flow
+                && row.first.time.since(other.first.time) <= NEAR
                 && (other.source, other.listener) != (row.source, row.listener)
                 && same_packets(syn(other.flow), syn(row.flow), nested(other, row))
         });
-        match first {
-            Some(first) => rows[number].copy_of = Some(first),
-            None => known.push(number),
+        let sender = known.iter().copied().find(|&sender| {
+            let other = &rows[sender];
+            other.flow != row.flow
+                && waits_for(other, row)
+                && !passes_through(connection(other.flow), connection(row.flow))
+        });
+        match (first, sender) {
+            (Some(first), _) => rows[number].copy_of = Some(first),
+            (None, Some(sender)) => rows[number].onward_of = Some(sender),
+            (None, None) => {
+                if known.len() == KEPT {
+                    known.remove(0);
+                }
+                known.push(number);
+            }
         }
     }
 }
@@ -43,6 +64,25 @@ fn same_packets(one: Option<&Syn>, two: Option<&Syn>, nested: bool) -> bool {
     };
     let same_stack = one.options == two.options && one.window == two.window && one.timestamp == two.timestamp;
     one.isn == two.isn || nested && same_stack && one.mss == two.mss && one.ip_id == two.ip_id
+}
+
+/// Whether `next` may be what a proxy made of `sent`: between other hosts, begun while the sender waited for the answer.
+fn waits_for(sent: &NotificationRow, next: &NotificationRow) -> bool {
+    let hosts = |row: &NotificationRow| (row.source.ip, row.listener.ip);
+    let waits = match &sent.reply {
+        Some(reply) => next.first.time <= reply.first.time,
+        None => sent.listener.ip == next.source.ip && next.first.time.since(sent.last.time) <= NEAR,
+    };
+    waits && hosts(sent) != hosts(next) && sent.is_post()
+}
+
+/// Whether a second connection is a first one behind a translator, which opens nothing of its own: the SYN passes it
+/// before the answer comes back.
+fn passes_through(first: Option<&Connection>, second: Option<&Connection>) -> bool {
+    let syns = first.zip(second).and_then(|(first, second)| {
+        Some((first.syn.as_ref()?.at.time, second.syn.as_ref()?.at.time, first.syn_ack.as_ref()?.at.time))
+    });
+    syns.is_some_and(|(first, second, answer)| (first..=answer).contains(&second))
 }
 
 /// Whether `second` began before the reply to `first` was complete.

@@ -79,6 +79,9 @@ pub struct NotificationRow {
     pub reply: Option<ReplyRow>,
     /// It is the second copy of the same packets: the row of the first copy. Such a row is evidence and is not counted.
     pub copy_of: Option<usize>,
+    /// Another connection carried it on while the sender still waited for the answer, as a proxy does that was captured
+    /// on both sides: the row of the notification as Exchange sent it. Such a row is evidence and is not counted.
+    pub onward_of: Option<usize>,
 }
 
 /// The reply to a push notification.
@@ -104,8 +107,14 @@ pub struct ReplyRow {
 }
 
 impl NotificationRow {
-    /// Whether it counts as a notification that arrived: complete, and no second copy.
+    /// Whether it counts as a notification that arrived: complete, no second copy, and not carried on by a proxy that
+    /// was captured on both sides.
     pub fn counts(&self) -> bool {
+        self.is_post() && self.onward_of.is_none()
+    }
+
+    /// Whether it is a complete POST that somebody sent, and no second copy.
+    pub fn is_post(&self) -> bool {
         self.copy_of.is_none() && matches!(self.state, State::Complete | State::Malformed(_))
     }
 
@@ -271,6 +280,7 @@ impl Notifications {
                 },
             }),
             copy_of: None,
+            onward_of: None,
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Subscription {
 pub(crate) fn group(rows: &[NotificationRow]) -> Vec<Subscription> {
     let mut index: HashMap<&Arc<str>, usize, ahash::RandomState> = HashMap::default();
     let mut subscriptions: Vec<Subscription> = Vec::new();
-    for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.counts()) {
+    for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.is_post()) {
         let Some(id) = &row.request_id else { continue };
         let place = *index.entry(id).or_insert_with(|| {
             subscriptions.push(Subscription::new(id, row.listener.port));
@@ -82,8 +82,10 @@ impl Subscription {
     }
 
     fn add(&mut self, number: usize, row: &NotificationRow) {
-        self.rows.push(number);
-        self.keepalives += u64::from(row.is_keepalive() == Some(true));
+        if row.counts() {
+            self.rows.push(number);
+            self.keepalives += u64::from(row.is_keepalive() == Some(true));
+        }
         note(&mut self.subscription_ids, row.subscription_id.as_ref());
         note(&mut self.servers, row.server.as_ref());
         note(&mut self.sources, Some(&row.source.ip));

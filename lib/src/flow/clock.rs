@@ -38,7 +38,7 @@ impl SenderClock {
         if jumped || known > LONGEST {
             *first = *last;
         }
-        jumped.then_some(ClockJump { before, after: at })
+        jumped.then_some(ClockJump { before, after: at, by: pause - lived as i64 })
     }
 }
 

@@ -287,6 +287,8 @@ pub struct ClockJump {
     pub before: Moment,
     /// The packet after it.
     pub after: Moment,
+    /// By how much, in nanoseconds.
+    pub by: i64,
 }
 
 /// An ICMP destination-unreachable message about a connection.

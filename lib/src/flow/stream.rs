@@ -13,6 +13,8 @@ use super::{Moment, Opening, Side};
 
 /// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.
 const FARTHEST: u64 = 1 << 30;
+/// A reset is believed to acknowledge at most this many bytes that were not seen: a window, as hosts use it.
+const RESET_WINDOW: u32 = 1 << 20;
 
 /// Takes one direction in stream order.
 pub(super) trait Sink {
@@ -92,6 +94,16 @@ impl Stream {
         self.answered =
             Some(self.answered.map_or(ack, |known| if is_after(ack, known) { ack } else { known }));
         self.sent_up_to(ack);
+    }
+
+    /// A reset says that everything before `ack` had been received. Who forges one may put any number there: one far
+    /// beyond what was seen tells nothing.
+    pub(super) fn acknowledged_by_reset(&mut self, ack: u32) {
+        let Some(origin) = self.origin else { return };
+        let beyond = ack.wrapping_sub(origin.wrapping_add(self.top as u32));
+        if beyond <= RESET_WINDOW {
+            self.sent_up_to(ack);
+        }
     }
 
     /// Everything before `ack` was sent: the peer acknowledges it, or the sender itself goes on from there.

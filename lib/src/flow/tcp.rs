@@ -236,6 +236,8 @@ impl<S> Flow<S> {
         self.half(dir).stream.syn(tcp.seq);
         let connection = &mut self.connection;
         if tcp.has(Tcp::ACK) {
+            // The SYN may be missing, or captured late: its answer also says where the other direction begins.
+            self.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
             let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
             if first.isn != tcp.seq && dir == Dir::Resp {
                 connection.other_syn_ack.get_or_insert(at);
@@ -260,6 +262,9 @@ impl<S> Flow<S> {
             data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
         });
         self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
+        if tcp.has(Tcp::ACK) {
+            self.half(dir.flip()).stream.acknowledged_by_reset(tcp.ack);
+        }
     }
 
     fn acknowledge(&mut self, dir: Dir, tcp: &Tcp<'_>) {

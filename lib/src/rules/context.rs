@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
                 facts,
                 config,
                 first_capture,
-                sight: Sight::new(facts),
+                sight: Sight::new(facts, config),
                 lives: Vec::new(),
                 one_way: is_one_way(&facts.connections),
                 chains: OnceLock::new(),
@@ -135,6 +135,11 @@ impl<'a> View<'a> {
     /// Notifications that count: complete, no second copies.
     pub fn notifications(&self) -> impl Iterator<Item = &'a NotificationRow> {
         self.facts.notifications.iter().filter(|row| row.counts())
+    }
+
+    /// Packets that the capturing program itself says it lost.
+    pub(crate) fn counted_drops(&self) -> u64 {
+        self.facts.files.iter().fold(0, |drops, file| drops.saturating_add(file.drops))
     }
 
     /// Whether `ip` is a declared proxy or load balancer.

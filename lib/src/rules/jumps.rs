@@ -2,29 +2,58 @@
 //!
 //! A silence of everyone alone does not tell a jump from an idle network. It is a jump when TCP did not live through
 //! it: a packet that demands an answer at once was captured before it, the answer after it, and in between nobody
-//! sent again; or the timestamps of a sender show how little time passed for it. No stack waits that long: the first retransmission is due after 1 to 3 seconds (RFC 6298, 2.1), an
+//! sent again; or others' clocks show how little time passed: the timestamps of a sender, or the `Date` of replies. No stack waits that long: the first retransmission is due after 1 to 3 seconds (RFC 6298, 2.1), an
 //! acknowledgment after half a second (RFC 9293, 3.8.6.3).
 
 use std::collections::HashSet;
 
 use crate::facts::{ClockStep, NotificationRow, Silence, VantageFacts};
-use crate::flow::{Connection, FrameId, Moment};
+use crate::flow::{ClockJump, Connection, FrameId, Moment};
+use crate::time::Timestamp;
 
-/// The silences through which time jumped, in the order of frames.
+/// The silences through which time jumped, in the order of time.
 pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     let mut silences: Vec<Silence> = facts.coverage.silences.clone();
-    silences.sort_by_key(|silence| silence.from.frame);
+    silences.sort_by_key(|silence| silence.from.time);
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
     let senders = facts.connections.iter().filter_map(|connection| connection.clock_jump);
-    let senders = senders.filter_map(|jump| between(jump.before, jump.after, &silences));
+    let senders = senders.filter_map(|jump| holding(jump, &silences));
+    let dated = silences.iter().filter(|silence| is_disputed(silence, &facts.notifications));
     let jumped: HashSet<FrameId> =
-        handshakes.chain(posts).chain(senders).map(|silence| silence.from.frame).collect();
+        handshakes.chain(posts).chain(senders).chain(dated).map(|silence| silence.from.frame).collect();
     silences
         .iter()
         .filter(|silence| jumped.contains(&silence.from.frame))
         .map(|silence| ClockStep { before: silence.from, after: silence.to })
         .collect()
+}
+
+/// Less than this between two clocks is no jump of one of them (nanoseconds).
+const DISPUTE: i64 = 30_000_000_000;
+/// Notifications that are looked at on each side of a silence.
+const LOOKED_AT: usize = 16;
+
+/// Whether the `Date` of the replies on both sides of a silence says that most of it did not pass.
+fn is_disputed(silence: &Silence, rows: &[NotificationRow]) -> bool {
+    let next = rows.partition_point(|row| row.last.time <= silence.from.time);
+    let dated = |row: &NotificationRow| {
+        let reply = row.reply.as_ref().filter(|reply| reply.status == 200)?;
+        Some((reply.first.time, Timestamp::from_http_date(reply.date.as_deref()?)?))
+    };
+    let before = rows[..next].iter().rev().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
+    let before = before.filter(|(_, (at, _))| *at <= silence.from.time);
+    let after = || rows[next..].iter().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
+    let same = |one: &NotificationRow, two: &NotificationRow| {
+        let server = |row: &NotificationRow| row.reply.as_ref().and_then(|reply| reply.server.clone());
+        one.listener == two.listener && server(one) == server(two)
+    };
+    let mut pairs =
+        before.filter_map(|(one, from)| after().find(|(two, _)| same(one, two)).map(|(_, to)| (from, to)));
+    pairs.next().is_some_and(|(from, to)| {
+        let ahead = to.0.since(from.0).saturating_sub(to.1.since(from.1));
+        ahead > DISPUTE && silence.length() >= ahead / 10 * 9
+    })
 }
 
 /// The silence between a SYN and its SYN/ACK, when the SYN was not sent again.
@@ -59,9 +88,21 @@ fn split_answer<'a>(
         .filter(|silence| is_whole && silence.from.frame == asked.frame && silence.to.frame == answered.frame)
 }
 
+/// The one silence that is long enough for a jump that a sender's clock shows. Where others were heard again and
+/// again in the meantime, it is the sender's clock that stood still.
+fn holding(jump: ClockJump, silences: &[Silence]) -> Option<&Silence> {
+    let longest = within(jump.before, jump.after, silences).max_by_key(|silence| silence.length())?;
+    (longest.length() >= jump.by / 10 * 9).then_some(longest)
+}
+
 fn between(from: Moment, to: Moment, silences: &[Silence]) -> Option<&Silence> {
-    let next = silences.partition_point(|silence| silence.from.frame < from.frame);
-    silences.get(next).filter(|silence| silence.to.frame <= to.frame)
+    within(from, to, silences).next()
+}
+
+/// The silences between two moments. Times tell, since frames of several files that overlap are in no order.
+fn within(from: Moment, to: Moment, silences: &[Silence]) -> impl Iterator<Item = &Silence> {
+    let next = silences.partition_point(|silence| silence.from.time < from.time);
+    silences[next..].iter().take_while(move |silence| silence.to.time <= to.time)
 }
 
 #[cfg(test)]
@@ -113,5 +154,24 @@ mod tests {
         assert!(!split(6, &opened), "frame 7 is the acknowledgment");
         opened.sides[0].retransmitted = 1;
         assert!(!split(7, &opened));
+    }
+
+    #[test]
+    fn a_senders_clock_that_stands_still_while_others_are_heard_is_no_jump() {
+        let silence = |from, to| Silence { from, to };
+        let heard = [silence(moment(3, 0), moment(4, 300)), silence(moment(5, 301), moment(6, 600))];
+        let jump = ClockJump { before: moment(2, 0), after: moment(7, 600), by: 590_000_000_000 };
+        assert_eq!(holding(jump, &heard), None);
+        assert!(holding(jump, &[silence(moment(2, 0), moment(7, 600))]).is_some());
+    }
+
+    #[test]
+    fn a_silence_of_another_file_that_overlaps_is_beside_a_handshake() {
+        let of = |file, at: Moment| Moment { frame: FrameId::new(file, at.frame.number()), ..at };
+        let silence = Silence { from: of(0, moment(90, 400)), to: of(1, moment(2, 700)) };
+        let mut facts = facts(of(1, moment(60, 900)), 1);
+        facts.coverage.silences = vec![silence];
+        facts.connections[0].syn.as_mut().unwrap().at = of(0, moment(7, 899));
+        assert_eq!(forward_jumps(&facts), []);
     }
 }

@@ -15,6 +15,7 @@ mod path;
 mod reach;
 mod sight;
 mod smtp;
+mod stalls;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;

@@ -5,16 +5,14 @@ use std::net::IpAddr;
 
 use super::context::is_attempt;
 use super::jumps::forward_jumps;
-use crate::facts::{ClockStep, Coverage, VantageFacts};
+use super::stalls::stalls;
+use crate::config::Config;
+use crate::facts::{ClockStep, VantageFacts};
 use crate::flow::{Connection, FlowId, Moment};
 use crate::time::Timestamp;
 
-/// Fewer packets than this missing from a silent stretch may be chance.
-const EXPECTED: f64 = 20.0;
 /// A connection that is first seen in its middle later than this is no left-over from before the capture (ns).
 const UNDER_WAY: i64 = 60_000_000_000;
-/// A silence that is hardly longer than so many others is how this capture is.
-const COMMON: usize = 3;
 
 /// What one capture could not see.
 #[derive(Debug, Default)]
@@ -30,9 +28,9 @@ pub struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(facts: &VantageFacts) -> Self {
+    pub(super) fn new(facts: &VantageFacts, config: &Config) -> Self {
         let told: BTreeSet<FlowId> =
-            facts.notifications.iter().filter(|row| row.counts()).map(|row| row.flow).collect();
+            facts.notifications.iter().filter(|row| row.is_post()).map(|row| row.flow).collect();
         let begin = facts.coverage.first.map(|first| first.time);
         let mut blind = Vec::new();
         let mut losses = Vec::new();
@@ -47,7 +45,7 @@ impl Sight {
             }
         }
         blind.sort_unstable();
-        Sight { stalls: stalls(facts), blind, losses: merge(losses), steps: steps(facts) }
+        Sight { stalls: stalls(facts, config), blind, losses: merge(losses), steps: steps(facts) }
     }
 
     /// Places where the clock of the capture jumped, in either direction, in the order of frames.
@@ -57,7 +55,11 @@ impl Sight {
 
     /// Whether the clock of the capture jumped between two frames.
     pub fn clock_jumped(&self, from: Moment, to: Moment) -> bool {
-        self.steps.iter().any(|step| step.before.frame >= from.frame && step.after.frame <= to.frame)
+        self.steps.iter().any(|step| match step.after.time > step.before.time {
+            // Frames of several files that overlap are in no order.
+            true => step.before.time >= from.time && step.after.time <= to.time,
+            false => step.before.frame >= from.frame && step.after.frame <= to.frame,
+        })
     }
 
     /// Stretches in which the capture itself stood still, in the order of time.
@@ -123,26 +125,6 @@ fn losses_in(
     let headless = connection.syn.is_none() && begin.is_some_and(|begin| first.since(begin) > UNDER_WAY);
     let whole = holes.then_some((first, last)).or(headless.then_some((first, first)));
     whole.into_iter().chain(connection.after_close.map(|at| (at.time, last)))
-}
-
-fn stalls(facts: &VantageFacts) -> Vec<(Timestamp, Timestamp)> {
-    let coverage: &Coverage = &facts.coverage;
-    let notifying: BTreeSet<FlowId> = facts.notifications.iter().map(|row| row.flow).collect();
-    let theirs: u64 = facts
-        .connections
-        .iter()
-        .filter(|connection| notifying.contains(&connection.id))
-        .map(|connection| connection.sides.iter().map(|side| side.packets).sum::<u64>())
-        .sum();
-    let rate = coverage.packets.saturating_sub(theirs) as f64 / coverage.span().max(1.0);
-    let mut lengths: Vec<i64> = coverage.silences.iter().map(|silence| silence.length()).collect();
-    lengths.sort_unstable();
-    let is_stall = |length: i64| {
-        let like_it = lengths.len() - lengths.partition_point(|other| *other < length / 3);
-        length as f64 / 1e9 * rate >= EXPECTED && like_it <= COMMON
-    };
-    let stalls = coverage.silences.iter().filter(|silence| is_stall(silence.length()));
-    stalls.map(|silence| (silence.from.time, silence.to.time)).collect()
 }
 
 /// Joins stretches of one port that touch, in order of port and time.

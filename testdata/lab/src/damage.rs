@@ -2,7 +2,7 @@
 
 use crate::container::{Record, pcap_offset};
 use crate::time::{MICROSECOND, Nanos};
-use crate::trace::{PacketId, Trace};
+use crate::trace::{Packet, PacketId, Trace};
 use crate::wire;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -19,6 +19,22 @@ pub fn stall(trace: &mut Trace, from: Nanos, until: Nanos) {
 /// Keeps only what is not sent by `host`: a SPAN session of one direction.
 pub fn mute(trace: &mut Trace, host: IpAddr) {
     trace.packets.retain(|packet| sender(&packet.ip) != Some(host));
+}
+
+/// Takes out what follows a packet in its connection, except the last packet of all.
+pub fn lose_after(trace: &mut Trace, last_seen: PacketId) {
+    let Some(seen) = trace.packets.iter().find(|packet| packet.id == last_seen).cloned() else { return };
+    let later = |packet: &&Packet| packet.connection == seen.connection && packet.time > seen.time;
+    let mut lost: Vec<&Packet> = trace.packets.iter().filter(later).collect();
+    lost.sort_by_key(|packet| packet.time);
+    lost.pop();
+    let lost: Vec<PacketId> = lost.iter().map(|packet| packet.id).collect();
+    lose(trace, &lost);
+}
+
+/// Whether a packet is sent by `host` or to it.
+pub fn concerns(packet: &Packet, host: IpAddr) -> bool {
+    [sender(&packet.ip), receiver(&packet.ip)].contains(&Some(host))
 }
 
 /// Stores every packet twice, the second copy a hop further and less than 100 µs later.
@@ -109,10 +125,23 @@ impl FileDamage {
 
 /// Who sent an IP packet.
 pub fn sender(ip: &[u8]) -> Option<IpAddr> {
-    if ip.first()? >> 4 == 4 {
-        let octets: [u8; 4] = ip.get(12..16)?.try_into().ok()?;
-        return Some(octets.into());
+    match ip.first()? >> 4 {
+        4 => address::<4>(ip, 12),
+        _ => address::<16>(ip, 8),
     }
-    let octets: [u8; 16] = ip.get(8..24)?.try_into().ok()?;
-    Some(octets.into())
+}
+
+/// To whom an IP packet goes.
+pub fn receiver(ip: &[u8]) -> Option<IpAddr> {
+    match ip.first()? >> 4 {
+        4 => address::<4>(ip, 16),
+        _ => address::<16>(ip, 24),
+    }
+}
+
+fn address<const LENGTH: usize>(ip: &[u8], at: usize) -> Option<IpAddr>
+where
+    IpAddr: From<[u8; LENGTH]>,
+{
+    ip.get(at..)?.first_chunk().map(|octets: &[u8; LENGTH]| (*octets).into())
 }

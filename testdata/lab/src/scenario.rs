@@ -2,7 +2,7 @@
 
 use crate::container::{Compression, Container, Order, Record};
 use crate::cuc::Lab;
-use crate::damage::FileDamage;
+use crate::damage::{self, FileDamage};
 use crate::label::{Config, Expectation, Facts, Label, Wanted};
 use crate::link::Link;
 use crate::site::{CUC, EXCHANGE, Sent};
@@ -25,6 +25,7 @@ pub struct Scenario {
     compression: Compression,
     snaplen: usize,
     parts: usize,
+    apart: Option<IpAddr>,
     damage: Option<FileDamage>,
     suffix: &'static str,
     trust: Option<&'static [u8]>,
@@ -52,6 +53,7 @@ impl Scenario {
             compression: Compression::None,
             snaplen: usize::MAX,
             parts: 1,
+            apart: None,
             damage: None,
             suffix: "pcap",
             trust: None,
@@ -205,6 +207,12 @@ impl Scenario {
         self
     }
 
+    /// What `host` sends and receives in a file of its own, as captured at two hosts at once.
+    pub fn apart(mut self, host: IpAddr) -> Self {
+        self.apart = Some(host);
+        self
+    }
+
     /// The label and the capture file or files.
     ///
     /// # Panics
@@ -237,6 +245,16 @@ impl Scenario {
             }
             self.compression.pack(file)
         };
+        if let Some(host) = self.apart {
+            let packets = self.lab.trace.packets.iter().zip(records);
+            let (its, others): (Vec<_>, Vec<_>) =
+                packets.partition(|(packet, _)| damage::concerns(packet, host));
+            let named = [("one", others), ("two", its)].map(|(name, part)| {
+                let records: Vec<Record> = part.into_iter().map(|(_, record)| record.clone()).collect();
+                (format!("{}-{name}.{}", self.path, self.suffix), pack(&records))
+            });
+            return named.into();
+        }
         if self.parts == 1 {
             let tail = match self.compression {
                 Compression::None => "",

@@ -29,11 +29,9 @@ pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<St
         .collect();
     let notified = report.summary.notifications.total > 0;
     if notified && config.exchange_addrs.is_empty() {
-        let sources = report.summary.notifications.sources.iter().map(|source| source.ip.to_string());
-        let sources: Vec<String> = sources.take(3).collect();
         reasons.push(format!(
             "Whether the sources are the right ones: name all Exchange nodes, as in {CODE}--exchange-addr {}{CODE:#}",
-            sources.join(",")
+            example_of_nodes(report)
         ));
     }
     let said = |rule: &str| report.findings.iter().any(|finding| finding.rule == rule);
@@ -57,6 +55,20 @@ pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<St
         reasons.push("How push notifications fare: none was captured".to_owned());
     }
     reasons
+}
+
+/// Addresses that may be those of Exchange nodes: the sources that no finding takes for a middlebox.
+fn example_of_nodes(report: &Report) -> String {
+    let between = |ip: &str| {
+        let mut findings = report.findings.iter();
+        findings.any(|finding| {
+            matches!(finding.rule.as_ref(), "notify-source-proxy" | "notify-source-nat")
+                && finding.subject.id == ip
+        })
+    };
+    let sources = report.summary.notifications.sources.iter().map(|source| source.ip.to_string());
+    let nodes: Vec<String> = sources.filter(|ip| !between(ip)).take(3).collect();
+    if nodes.is_empty() { "ADDR".to_owned() } else { nodes.join(",") }
 }
 
 /// What the handshakes do not show of the certificates.

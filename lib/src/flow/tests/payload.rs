@@ -65,6 +65,32 @@ fn the_number_of_a_fin_is_no_missing_byte() {
 }
 
 #[test]
+fn the_answer_to_a_syn_tells_where_the_stream_begins_when_the_syn_comes_late() {
+    let mut wire = Wire::new();
+    wire.down(SYN_ACK, 500, 101, "");
+    wire.up(ACK, 104, 501, "def");
+    wire.up(ACK, 101, 501, "abc");
+    wire.up(SYN, 100, 0, "");
+    let (rows, calls, _) = wire.finish();
+    assert_eq!(calls[1..3], ["Orig abc @3", "Orig def @3"]);
+    assert_eq!(rows[0].side(Dir::Orig).missing, 0);
+}
+
+#[test]
+fn what_a_reset_acknowledges_was_sent_unless_it_is_far_away() {
+    for (ack, missing) in [(510, 6), (505, 0), (504, 0), (0x9000_0000, 0)] {
+        let mut wire = Wire::new();
+        wire.shake();
+        wire.up(ACK, 101, 501, "ask");
+        wire.down(ACK, 501, 104, "abc");
+        wire.up(RST_ACK, 104, ack, "");
+        let row = wire.only();
+        let side = row.side(Dir::Resp);
+        assert_eq!((side.missing, side.acked_unseen), (missing, missing > 0), "{ack}");
+    }
+}
+
+#[test]
 fn a_stray_acknowledgment_or_segment_loses_nothing() {
     let mut wire = Wire::new();
     wire.shake();

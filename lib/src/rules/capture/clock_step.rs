@@ -17,12 +17,14 @@ rule! {
     ///
     /// ## Evidence
     /// Two neighbouring frames of which the second is more than a second older; or more than 20 seconds without any
-    /// packet in the middle of a handshake, or between a POST and its reply, although nothing was sent again.
+    /// packet in the middle of a handshake, or between a POST and its reply, although nothing was sent again; or such a
+    /// silence of which another clock says that most of it did not pass: a sender's TCP timestamps, or the `Date` of
+    /// the replies before and after it.
     ///
     /// ## Traps
     /// Frames that are out of order by milliseconds come from several capture queues and are no jump. Files that were
-    /// joined without regard to time (`mergecap -a`) look the same. A jump forward in an idle moment cannot be told
-    /// from silence.
+    /// joined without regard to time (`mergecap -a`) look the same. Without such a
+    /// clock a jump forward in an idle moment cannot be told from silence.
     ///
     /// ## Remedy
     /// On Unity Connection and IM and Presence look at `utils ntp status` and `utils ntp config`; on Windows at
@@ -64,7 +66,8 @@ fn state(view: &View<'_>, file: usize, steps: &[&ClockStep]) -> Option<Draft> {
         largest.after.time.in_words(),
     );
     if seconds > 0.0 {
-        detail += " An answer that TCP gives at once lies on the other side of that silence, and nothing was sent again.";
+        detail += " An answer that TCP gives at once lies on the other side of that silence, and nothing was sent \
+                    again; or the clocks of others, in TCP timestamps or in the Date of replies, went on by much less.";
     }
     if steps.len() > 1 {
         detail += &format!(" There are {} such jumps; this is the largest.", steps.len());

@@ -1,10 +1,11 @@
 //! `notify-rejected`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::facts::{NotificationRow, ReplyRow};
+use crate::flow::Endpoint;
 use crate::rules::words::counted;
-use crate::rules::{Context, Findings, Severity, SubjectKind};
+use crate::rules::{Context, Findings, Severity, SubjectKind, View};
 
 /// A demand for authentication is a first leg when the same message is accepted within this time (seconds).
 const LEG: f64 = 60.0;
@@ -24,7 +25,7 @@ rule! {
     ///
     /// ## Remedy
     /// 404, 500 or 503 from Jetty: restart "Connection Jetty" in Cisco Unity Connection Serviceability (Tools >
-    /// Service Management) and look at its log. 407, 502 or 504 from another server: a proxy answers; exempt Unity
+    /// Service Management) and look at its log. 407, 502, 503 or 504 from another server: a proxy answers; exempt Unity
     /// Connection from it (see `notify-source-proxy`).
     ///
     /// ## References
@@ -42,6 +43,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             continue;
         }
         let accepted = accepted(view.notifications());
+        let jetties = jetties(view);
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(&NotificationRow, &ReplyRow)>> =
             BTreeMap::new();
         for row in view.notifications() {
@@ -62,10 +64,13 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
             refused.iter().for_each(|(_, reply)| *statuses.entry(reply.status).or_default() += 1);
             let listed: Vec<String> = statuses.keys().map(u16::to_string).collect();
-            let who = reply
-                .server
-                .as_deref()
-                .map_or("a server that does not name itself".to_owned(), str::to_owned);
+            let who = match &reply.server {
+                Some(server) => server.to_string(),
+                None if jetties.contains(&first.listener) => {
+                    "something before Jetty, which gives its name at the same address".to_owned()
+                }
+                None => "a server that does not name itself".to_owned(),
+            };
             let mut draft = super::about_row(
                 first,
                 format!(
@@ -96,6 +101,15 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             out.push(draft);
         }
     }
+}
+
+/// Where Jetty answers under its name.
+fn jetties(view: &View<'_>) -> HashSet<Endpoint> {
+    let names_jetty = |row: &&NotificationRow| {
+        let server = row.reply.as_ref().and_then(|reply| reply.server.as_deref());
+        server.is_some_and(|server| server.to_ascii_lowercase().contains("jetty"))
+    };
+    view.notifications().filter(names_jetty).map(|row| row.listener).collect()
 }
 
 type Content<'v> = (Option<&'v str>, u64);

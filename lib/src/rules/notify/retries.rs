@@ -39,7 +39,9 @@ pub(crate) fn tries(rows: &[&NotificationRow], interval_s: f64) -> Vec<Tries> {
             if !(in_time && (after_failure || on_ladder)) {
                 break;
             }
-            series.again.push(next);
+            if !is_second_leg(rows[next - 1], rows[next]) {
+                series.again.push(next);
+            }
             next += 1;
         }
         all.push(series);
@@ -54,6 +56,13 @@ pub(crate) fn on_ladder(elapsed: f64, step: usize) -> bool {
         .iter()
         .filter_map(|ladder| ladder.get(step))
         .any(|due| (elapsed - due).abs() <= (due * 0.2).max(15.0))
+}
+
+/// Whether `next` answers the demand for authentication that `before` met: no retry, since Exchange waits before it
+/// tries again.
+fn is_second_leg(before: &NotificationRow, next: &NotificationRow) -> bool {
+    let demand = before.reply.as_ref().filter(|reply| matches!(reply.status, 401 | 407));
+    demand.is_some_and(|demand| next.first.time.seconds_since(demand.last.time) < LADDERS[0][0] / 2.0)
 }
 
 /// Whether a send visibly failed: no complete reply, or another status than 200.

@@ -57,9 +57,10 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 .value("changes", changes.len())
                 .value("sources", listed.clone())
                 .detail(format!(
-                    "The source of its notifications changes {} times between {}, although the subscription belongs to {}.",
+                    "The source of its notifications changes {} times between {} addresses ({}), although the subscription belongs to {}.",
                     changes.len(),
-                    listed.join(" and "),
+                    listed.len(),
+                    listed.join(", "),
                     first.server.as_deref().unwrap_or("one server"),
                 ));
             draft =

@@ -56,8 +56,8 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
         );
     }
     if source.servers.len() > 1 {
-        let names: Vec<&str> = source.servers.keys().copied().collect();
-        detail += &format!("The servers {} send from this one address. ", names.join(", "));
+        let names = source.server_names().join(", ");
+        detail += &format!("The servers {names} send from this one address. ");
         for (server, row) in &source.servers {
             draft = draft.evidence(view, Some(row.flow), row.last, format!("subscription of {server}"));
         }

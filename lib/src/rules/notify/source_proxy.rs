@@ -15,7 +15,8 @@ rule! {
     /// ## Evidence
     /// Header fields that only a middlebox adds (`Via`, `Forwarded`, `X-Forwarded-For` and the like) or that a client
     /// sends to a proxy (`Proxy-Connection`); a request target in absolute form; a reply that a proxy wrote (407, or
-    /// an error page by another server); a SYN that no Windows stack makes, since Exchange always runs on Windows.
+    /// an error page by another server); a SYN that no Windows stack makes, since Exchange always runs on Windows; the
+    /// same notification on both sides of the proxy, in two connections.
     ///
     /// ## Traps
     /// A load balancer or reverse proxy that belongs there: declare it with `--proxy-addr`. Taken on the Exchange
@@ -74,12 +75,22 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
         draft = draft.evidence(view, Some(row.flow), *at, format!("SYN of another stack: {why}"));
     }
     if source.servers.len() > 1 {
-        let names: Vec<&str> = source.servers.keys().copied().collect();
-        detail += &format!("The servers {} send from this one address. ", names.join(", "));
+        let names = source.server_names().join(", ");
+        detail += &format!("The servers {names} send from this one address. ");
     }
     if let Some((host, _)) = source.hosts.first_key_value() {
         detail += &format!("The requests were addressed to {host}. ");
         draft = draft.also(host);
+    }
+    if let Some((sent, onward)) = source.carried_on {
+        detail += &format!(
+            "What {} sent to {} went on to {} in another connection while {} waited for the answer. ",
+            sent.source.ip, sent.listener.ip, onward.listener.ip, sent.source.ip
+        );
+        draft = draft
+            .also_all([sent.source.ip, sent.listener.ip])
+            .evidence(view, Some(sent.flow), sent.last, "as Exchange sent it")
+            .evidence(view, Some(onward.flow), onward.last, "the same notification, carried on");
     }
     if let Some(passage) = source.relay() {
         let ((exchange, before), (cuc, after)) = (passage.before, passage.after);
@@ -101,7 +112,7 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
         return draft.detail(detail.trim_end());
     }
     let http = !source.headers.is_empty() || source.absolute.is_some() || source.reply.is_some();
-    if http || source.servers.len() > 1 {
+    if http || source.carried_on.is_some() || source.servers.len() > 1 {
         return draft.detail(detail.trim_end());
     }
     draft.detail(detail.trim_end()).confidence(Confidence::Likely).caveat(

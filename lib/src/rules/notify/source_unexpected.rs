@@ -44,7 +44,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         let (expected, others): (Vec<_>, Vec<_>) =
             sources.iter().partition(|source| view.is_exchange(source.ip));
         let known: BTreeSet<&str> =
-            expected.iter().flat_map(|source| source.servers.keys().copied()).collect();
+            expected.iter().flat_map(|source| source.servers.keys().map(String::as_str)).collect();
         for source in others.into_iter().filter(|source| !source.is_proxy() && !source.is_translated()) {
             out.extend(state(view, source, &known));
         }
@@ -54,8 +54,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 fn state(view: &View<'_>, source: &Source<'_>, known: &BTreeSet<&str>) -> Option<Draft> {
     let (first, last) = (source.rows.first()?, source.rows.last()?);
     let title = format!("Notifications come from {}, which is not an expected Exchange server", source.ip);
-    let names: Vec<&str> = source.servers.keys().copied().collect();
-    let says = match names.as_slice() {
+    let says = match source.server_names().as_slice() {
         [] => "Their SubscriptionIds do not name the server that sent them.".to_owned(),
         names => format!("Their SubscriptionIds name the server {}.", names.join(", ")),
     };
@@ -64,10 +63,11 @@ fn state(view: &View<'_>, source: &Source<'_>, known: &BTreeSet<&str>) -> Option
         .detail(format!("{} came from {}. {says}", counted(source.rows.len(), "notification"), source.ip))
         .evidence(view, Some(first.flow), first.last, "first notification from this address")
         .evidence(view, Some(last.flow), last.last, "last notification from this address");
-    let domain = |name: &str| name.split_once('.').map(|(_, domain)| domain.to_ascii_lowercase());
-    let sibling =
-        |name: &&str| !known.contains(name) && known.iter().any(|other| domain(other) == domain(name));
-    if !names.is_empty() && names.iter().all(sibling) {
+    let domain = |name: &str| name.split_once('.').map(|(_, domain)| domain.to_owned());
+    let sibling = |name: &String| {
+        !known.contains(name.as_str()) && known.iter().any(|other| domain(other) == domain(name))
+    };
+    if !source.servers.is_empty() && source.servers.keys().all(sibling) {
         return Some(draft.severity(Severity::Info).caveat(
             "The name belongs to the domain of the expected servers: most likely another node. Add it to the set.",
         ));

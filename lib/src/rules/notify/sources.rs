@@ -27,15 +27,17 @@ pub(super) struct Source<'v> {
     pub(super) reply: Option<(&'v NotificationRow, Moment, String)>,
     /// Addresses in `Host` that are not the destination.
     pub(super) hosts: BTreeMap<IpAddr, &'v NotificationRow>,
-    /// Names of the servers that own the subscriptions.
-    pub(super) servers: BTreeMap<&'v str, &'v NotificationRow>,
+    /// Names of the servers that own the subscriptions, in lower case: host names are alike in any (RFC 4343).
+    pub(super) servers: BTreeMap<String, &'v NotificationRow>,
     /// The same packets captured with other addresses: the first copy and the second.
     pub(super) copy: Option<(&'v NotificationRow, &'v NotificationRow)>,
+    /// Notifications captured on both sides of the proxy that this address is: as Exchange sent it, and carried on.
+    pub(super) carried_on: Option<(&'v NotificationRow, &'v NotificationRow)>,
     /// How they came here, where a second capture shows it.
     pub(super) passage: Option<Passage<'v>>,
     /// Two captures show that its connections go all the way.
     reaches: bool,
-    /// Two captures show the proxy that it sends to: the other side tells of it.
+    /// The proxy that it sends to is shown too, by another capture or by this one: that one is told of.
     pub(super) is_relayed: bool,
 }
 
@@ -66,10 +68,19 @@ pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source
             None => source.add(view, row),
         }
     }
+    for row in &view.facts.notifications {
+        let Some(sent) = row.onward_of.map(|sent| &view.facts.notifications[sent]) else { continue };
+        if let Some(proxy) = by_ip.get_mut(&row.source.ip) {
+            proxy.carried_on = proxy.carried_on.or(Some((sent, row)));
+        }
+        if let Some(sender) = by_ip.get_mut(&sent.source.ip) {
+            sender.is_relayed = true;
+        }
+    }
     for (ip, passage) in passages(cx, view) {
         if let Some(source) = by_ip.get_mut(&ip) {
             source.reaches = passage.kind.is_one_connection();
-            source.is_relayed = passage.kind == PairKind::Proxy && !cx.is_far_end(view);
+            source.is_relayed |= passage.kind == PairKind::Proxy && !cx.is_far_end(view);
             // At Exchange its own address says nothing of the way.
             source.passage = Some(passage).filter(|_| cx.is_far_end(view));
         }
@@ -113,6 +124,7 @@ impl<'v> Source<'v> {
             hosts: BTreeMap::new(),
             servers: BTreeMap::new(),
             copy: None,
+            carried_on: None,
             passage: None,
             reaches: false,
             is_relayed: false,
@@ -120,7 +132,7 @@ impl<'v> Source<'v> {
     }
 
     fn add(&mut self, view: &'v View<'v>, row: &'v NotificationRow) {
-        if row.counts() {
+        if row.is_post() {
             self.rows.push(row);
         }
         for header in row.proxy_headers.iter() {
@@ -147,21 +159,26 @@ impl<'v> Source<'v> {
             }
         }
         if let Some(server) = &row.server {
-            self.servers.entry(server).or_insert(row);
+            self.servers.entry(server.to_ascii_lowercase()).or_insert(row);
         }
+    }
+
+    /// The servers that own its subscriptions, as the first SubscriptionId of each spells the name.
+    pub(super) fn server_names(&self) -> Vec<&'v str> {
+        self.servers.values().filter_map(|row| row.server.as_deref()).collect()
     }
 
     /// Whether a proxy or load balancer sends these notifications.
     pub(super) fn is_proxy(&self) -> bool {
         let said = !self.headers.is_empty() || self.absolute.is_some() || self.reply.is_some();
         // A stack that is seen at both ends is Exchange's own.
-        said || self.relay().is_some() || self.foreign.is_some() && !self.reaches
+        said || self.carried_on.is_some() || self.relay().is_some() || self.foreign.is_some() && !self.reaches
     }
 
     /// Whether an address was translated on the way, and no proxy explains it.
     pub(super) fn is_translated(&self) -> bool {
-        self.translation().is_some()
-            || !self.is_proxy() && (!self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some())
+        let signs = !self.hosts.is_empty() || self.servers.len() > 1 || self.copy.is_some();
+        self.translation().is_some() || signs && !self.is_proxy() && !self.is_relayed
     }
 
     /// How its notifications came here, when an address was translated.
@@ -182,7 +199,7 @@ impl<'v> Source<'v> {
     /// A finding about this source, worse when its subscriptions also lack keep-alives.
     pub(super) fn draft(&self, view: &View<'_>, title: String) -> Draft {
         let mut draft = Draft::new(SubjectKind::Source, self.ip.to_string(), title)
-            .also_all(self.servers.keys())
+            .also_all(self.server_names())
             .count(self.rows.len().max(1))
             .value("notifications", self.rows.len());
         let mut listeners: Vec<IpAddr> = self.rows.iter().map(|row| row.listener.ip).collect();

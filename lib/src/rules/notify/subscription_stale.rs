@@ -1,7 +1,8 @@
 //! `subscription-stale`.
 
-use super::life::each_gap_over;
-use crate::rules::{Context, Findings};
+use super::life::{Gap, Life, Until, each_gap_over};
+use crate::facts::Subscription;
+use crate::rules::{Context, Findings, View};
 use crate::time::{nanos, spoken};
 
 rule! {
@@ -42,7 +43,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             view,
             |life| life.stale_after(limit),
             out,
-            |subscription, _, longest, _| {
+            |subscription, life, longest, _| {
                 let lasted = spoken(longest.seconds);
                 let title = format!(
                     "Subscription {} was silent for {lasted}: stale for Unity Connection",
@@ -51,11 +52,12 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 let blame = cx.blame(view, &subscription.request_id, longest);
                 let detail = format!(
                     "Unity Connection subscribes again when {} have passed without a notification; here {lasted} passed, \
-                 from {} to {}.{}{}",
+                 from {} to {}.{}{}{}",
                     spoken(limit),
                     longest.from.time.in_words(),
                     longest.to.time.in_words(),
                     longest.ending(),
+                    renewed_within(view, subscription, life, longest).unwrap_or_default(),
                     blame.map_or("", |blame| blame.sentence()),
                 );
                 super::about(subscription, title)
@@ -65,4 +67,24 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             },
         );
     }
+}
+
+/// The sentence that says that the subscription after a gap is a new one: its creation time lies within the gap.
+fn renewed_within(view: &View<'_>, subscription: &Subscription, life: &Life, gap: &Gap) -> Option<String> {
+    let rows = &view.facts.notifications;
+    let next = match gap.until {
+        Until::Next => {
+            let place = subscription.rows.partition_point(|row| rows[*row].last.time < gap.to.time);
+            &rows[*subscription.rows.get(place)?]
+        }
+        Until::Successor => view.facts.subscriptions[life.successor?].first(view.facts)?,
+        Until::End => return None,
+    };
+    let created = next.created.filter(|created| (gap.from.time..=gap.to.time).contains(created))?;
+    Some(format!(
+        " The SubscriptionId after it was created at {}, {} after the last notification: Unity Connection had \
+         subscribed again.",
+        created.in_words(),
+        spoken(created.seconds_since(gap.from.time))
+    ))
 }

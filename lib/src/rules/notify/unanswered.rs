@@ -1,6 +1,7 @@
 //! `notify-unanswered`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::facts::NotificationRow;
 use crate::flow::{Close, Connection, Dir};
@@ -8,8 +9,8 @@ use crate::rules::words::counted;
 use crate::rules::{Context, Fate, Findings, SubjectKind, View};
 use crate::time::spoken;
 
-/// A reply usually comes within milliseconds; after this time without one nobody waits any more (seconds).
-const PATIENCE: f64 = 30.0;
+/// A reply usually comes within milliseconds; after this time without one nobody waits any more.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 rule! {
     /// A complete notification never got a reply.
@@ -46,7 +47,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
         let rows = view.facts.notifications.iter().enumerate();
-        for (place, row) in rows.filter(|(_, row)| row.counts() && row.reply.is_none()) {
+        for (place, row) in rows.filter(|(_, row)| row.is_post() && row.reply.is_none()) {
             let Some(connection) = view.connection(row.flow) else {
                 continue;
             };
@@ -126,5 +127,7 @@ fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection
     }
     // TCP sends again what is not acknowledged: where it did neither, the capture lost the end of the connection.
     let went_on = !sender.unanswered || sender.retransmitted > 0;
-    went_on && view.end().is_some_and(|end| end.time.seconds_since(connection.last.time) > PATIENCE)
+    let (asked, port) = (row.last.time, row.listener.port);
+    let lossy = view.counted_drops() > 0 || view.sight.lost_something(port, asked, asked.after(PATIENCE));
+    went_on && !lossy && view.end().is_some_and(|end| end.time > connection.last.time.after(PATIENCE))
 }

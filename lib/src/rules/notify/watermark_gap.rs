@@ -72,7 +72,7 @@ fn is_gap(before: &NotificationRow, after: &NotificationRow) -> bool {
 /// Notifications that were captured in part, by subscription: one of these may be the missing link.
 fn incomplete<'v>(view: &View<'v>) -> BTreeMap<Option<&'v str>, Vec<crate::time::Timestamp>> {
     let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.counts()) {
+    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.is_post()) {
         times.entry(row.request_id.as_deref()).or_default().push(row.first.time);
     }
     times.values_mut().for_each(|times| times.sort_unstable());
@@ -95,5 +95,5 @@ fn is_excused(
         || view.sight.lost_something(after.listener.port, from, to)
         || view.sight.clock_jumped(before.last, after.first)
         || view.sight.seen(from, to).len() > 1
-        || view.facts.files.iter().any(|file| file.drops > 0)
+        || view.counted_drops() > 0
 }

@@ -5,10 +5,11 @@ use crate::container::{Container, Order};
 use crate::cuc::{Lab, at};
 use crate::damage::{self, FileDamage};
 use crate::scenario::Scenario;
-use crate::site::{CUC, Delivery, EXCHANGE, PRESENCE, PRESENCE_PORT, far, near};
+use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, PRESENCE, PRESENCE_PORT, far, near};
 use crate::tcp::{Conversation, Side, Stack};
 use crate::time::{HOUR, MICROSECOND, SECOND};
 use crate::trace::Trace;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -29,6 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         healthy("capture-snaplen/miss", "Every frame is whole.").forbid("capture-snaplen"),
         drops(),
         counted_drops(),
+        dropped_keep_alive(),
         no_drops(),
         short("hit", 8).expect_somewhere("capture-short").severity("info"),
         short("miss", 22).forbid("capture-short"),
@@ -40,7 +42,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         half_heard(),
         stepped_back(),
         stepped_forward(),
+        stepped_in_silence(),
         two_queues(),
+        two_hosts(),
         healthy("capture-duplicates/hit", "A SPAN session of both ports: every packet is there twice.")
             .damaged(damage::double)
             .expect_somewhere("capture-duplicates")
@@ -125,6 +129,25 @@ fn counted_drops() -> Scenario {
     )
     .container(Container::NgDecorated { drops: 412 })
     .expect_somewhere("capture-drops")
+}
+
+fn dropped_keep_alive() -> Scenario {
+    let path = "keepalive-missing/miss-counted-drops";
+    let mut lab = lab(path);
+    let mut subscription = subscribed(&mut lab);
+    let sent = lab.idle(&mut subscription, at(2, 0), at(20, 0));
+    let syn = lab.trace.packets.iter().find(|packet| packet.id == sent[1].syn);
+    let connection = syn.and_then(|packet| packet.connection);
+    lab.sent.retain(|one| one.syn != sent[1].syn);
+    Scenario::new(
+        path,
+        "The sniffer misses the whole connection of one keep-alive, and counts what it lost.",
+        lab,
+    )
+    .damaged(|trace| trace.packets.retain(|packet| packet.connection != connection))
+    .container(Container::NgDecorated { drops: 14 })
+    .expect_somewhere("capture-drops")
+    .forbid("keepalive-missing")
 }
 
 fn no_drops() -> Scenario {
@@ -253,6 +276,22 @@ fn stepped_forward() -> Scenario {
         .forbid("subscription-stale")
 }
 
+fn stepped_in_silence() -> Scenario {
+    let path = "capture-clock-step/hit-in-silence";
+    let mut lab = Lab::new(path);
+    for second in [10, 13, 40] {
+        let mut subscription = subscribed(&mut lab);
+        lab.idle(&mut subscription, at(1, second), at(30, 0));
+    }
+    let text = "The clock is set forward by an hour while nobody sends; only the Date of the replies tells.";
+    Scenario::new(path, text, lab)
+        .damaged(|trace| damage::step(trace, at(14, 3), 3600 * SECOND as i64))
+        .expect_somewhere("capture-clock-step")
+        .open(&["span_s"])
+        .forbid("keepalive-missing")
+        .forbid("subscription-stale")
+}
+
 fn two_queues() -> Scenario {
     let path = "capture-clock-step/miss";
     let text = "Two receive queues: now and then a packet is stored some microseconds after a later one.";
@@ -267,6 +306,23 @@ fn two_queues() -> Scenario {
         })
         .container(Container::NgEnhanced { order: Order::Little, resolution: 9 })
         .forbid("capture-clock-step")
+}
+
+fn two_hosts() -> Scenario {
+    let path = "capture-clock-step/miss-two-hosts";
+    let mut lab = Lab::new(path);
+    let other = IpAddr::V4(Ipv4Addr::new(10, 10, 30, 45));
+    for (node, second) in [(CUC, 10), (other, 14), (CUC, 21), (other, 33)] {
+        let how = Delivery::direct(far(EXCHANGE, Stack::Windows), near(node, Stack::Linux), CUC_PORT);
+        let mut subscription = lab.subscribe(at(0, 0) - HOUR, &how);
+        lab.idle(&mut subscription, at(1, second), at(21, 0));
+    }
+    let text = "Both nodes of a Unity Connection cluster, each captured on its own at the same time, with silences between.";
+    Scenario::new(path, text, lab)
+        .told(&[EXCHANGE], &[CUC, other], &[])
+        .apart(other)
+        .forbid("capture-clock-step")
+        .forbid("notify-silent")
 }
 
 fn repeated() -> Scenario {

@@ -14,6 +14,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         missing_at_the_end(),
         late_but_in_time(),
         sniffer_stall(),
+        quiet_network(),
         hourly(),
         begins_late(),
         other_interval(),
@@ -82,6 +83,23 @@ fn sniffer_stall() -> Scenario {
         .allow("capture-clock-step")
         .allow("notify-watermark-gap")
         .forbid("keepalive-missing")
+}
+
+fn quiet_network() -> Scenario {
+    let path = "keepalive-missing/hit-quiet-network";
+    let mut lab = Lab::new(path);
+    lab.background(near(CUC, Stack::Linux), at(0, 0), at(1, 40), 2 * SECOND);
+    let mut subscription = subscribed(&mut lab);
+    let before = last(&lab.idle(&mut subscription, at(1, 0), at(21, 30)));
+    let again = lab.idle(&mut subscription, at(72, 0), at(93, 0));
+    let frames = [&before, &again[0]];
+    let text =
+        "Nobody but Exchange speaks after the first minutes, and Exchange is silent for most of an hour.";
+    Scenario::new(path, text, lab).expect("keepalive-missing", &subscription.id, &frames).expect(
+        "subscription-stale",
+        &subscription.id,
+        &frames,
+    )
 }
 
 fn hourly() -> Scenario {

@@ -46,6 +46,7 @@ pub(super) fn pairs() -> Vec<Pair> {
         double_nat(),
         randomised(),
         proxy(),
+        proxy_by_route(),
         time_zone(),
         clock_set(),
         begun_late(),
@@ -503,6 +504,26 @@ fn proxy() -> Pair {
                 which, for the clocks are apart by two intervals.";
     Pair::new(path, text, sender.trace, receiver.trace)
         .ahead(-600 * SECONDS)
+        .expect("notify-source-proxy", &PROXY.to_string())
+        .pairs("proxy", all)
+        .forbid(LOST)
+        .forbid("notify-source-nat")
+}
+
+fn proxy_by_route() -> Pair {
+    let path = "compare/proxy-other-host";
+    let mut labs = [exchange_at_work(path, 30), cisco_at_work(path, 30)];
+    let mut to_proxy = to_proxy();
+    to_proxy.to.ip = PROXY;
+    to_proxy.host = Some(format!("{CUC}:{CUC_PORT}"));
+    for _ in 0..2 {
+        through_proxy(&mut labs, 29, false, &[to_proxy.clone(), from_proxy()]);
+    }
+    let [sender, receiver] = labs;
+    let all = sender.sent.len();
+    let text = "Exchange connects to a proxy and names Unity Connection in Host: no translation, the proxy explains it.";
+    Pair::new(path, text, sender.trace, receiver.trace)
+        .ahead(90 * SECONDS)
         .expect("notify-source-proxy", &PROXY.to_string())
         .pairs("proxy", all)
         .forbid(LOST)

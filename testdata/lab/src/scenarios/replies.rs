@@ -2,6 +2,7 @@
 
 use super::{cuc_at_work, neighbour, subscribed};
 use crate::cuc::{Lab, at};
+use crate::damage;
 use crate::ews;
 use crate::scenario::Scenario;
 use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, Kind, PROXY, Reply, Sent, Subscription, far, near};
@@ -13,7 +14,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         rejected(),
         rejected_by_proxy(),
         continued(),
+        first_leg(),
         unanswered(),
+        reset_tells(),
         unanswered_and_idle(),
         reply_without_end(),
         request_at_the_end(),
@@ -89,6 +92,37 @@ fn continued() -> Scenario {
     lab.beat(&mut subscription, at(2, 0), at(21, 30));
     let text = "Exchange waits for 100 Continue before it sends the body; the final status is 200.";
     Scenario::new(path, text, lab).forbid("notify-rejected").forbid("notify-unanswered")
+}
+
+fn first_leg() -> Scenario {
+    let path = "notify-rejected/miss-first-leg";
+    let mut lab = cuc_at_work(path, 22);
+    let mut subscription = subscribed(&mut lab);
+    let demand = subscription.how.answered(Reply::Error(401, "Unauthorized"));
+    let mut answer = Delivery::to_cuc();
+    answer.headers = vec!["Authorization: NTLM TlRMTVNTUAADAAAA".into()];
+    for minute in [2, 7, 12, 17] {
+        lab.keep_alive_by(&mut subscription, at(minute, 0), &demand);
+        lab.retry(&subscription, at(minute, 0) + SECOND / 10, &answer);
+    }
+    let text =
+        "Somebody in front of Jetty demands authentication; Exchange gives it at once, and is accepted.";
+    Scenario::new(path, text, lab).forbid("notify-rejected").forbid("notify-retry")
+}
+
+fn reset_tells() -> Scenario {
+    let path = "notify-unanswered/miss-reset-acknowledges";
+    let (mut lab, mut subscription, due) = until_noon(path, 20);
+    let mut how = subscription.how.clone();
+    how.reset = true;
+    let sent = lab.keep_alive_by(&mut subscription, due, &how);
+    let text =
+        "The sniffer misses the reply; the reset with which Exchange ends the connection acknowledges it.";
+    Scenario::new(path, text, lab)
+        .damaged(|trace| damage::lose_after(trace, sent.packet()))
+        .expect_somewhere("capture-drops")
+        .forbid("notify-unanswered")
+        .open(&["replies_200", "unanswered"])
 }
 
 fn unanswered() -> Scenario {

@@ -6,10 +6,11 @@ use crate::cuc::{Lab, at};
 use crate::damage;
 use crate::scenario::Scenario;
 use crate::site::{
-    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, PROXY, SERVER, SERVER_2, Sent, Subscription, far, near,
+    CUC, CUC_PORT, Delivery, EXCHANGE, EXCHANGE_2, PROXY, Reply, SERVER, SERVER_2, Sent, Subscription, far,
+    near,
 };
 use crate::tcp::{Host, Stack};
-use crate::time::SECOND;
+use crate::time::{MILLISECOND, SECOND};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -17,12 +18,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         proxy_headers(),
         proxy_stack(),
         proxy_absolute(),
+        proxy_both_sides(),
         proxy_declared(),
         odd_windows(),
         nat_host(),
         nat_shared(),
         nat_router(),
         nat_host_name(),
+        one_server(),
         unexpected(),
         unexpected_untold(),
         unexpected_node(),
@@ -92,6 +95,37 @@ fn proxy_absolute() -> Scenario {
         .expect_somewhere("notify-source-proxy")
         .forbid("notify-silent")
         .forbid("notify-source-nat")
+}
+
+fn proxy_both_sides() -> Scenario {
+    let path = "notify-source-proxy/hit-both-sides";
+    let mut lab = cuc_at_work(path, 20);
+    let to_proxy = Delivery::direct(far(EXCHANGE, Stack::Windows), near(PROXY, Stack::Linux), CUC_PORT)
+        .answered(Reply::Late(30 * MILLISECOND));
+    let from_proxy = from(near(PROXY, Stack::Linux));
+    for _ in 0..2 {
+        let mut subscription = lab.subscribe_on(SERVER, at(0, 0) - LONG_AGO, &to_proxy);
+        let start = at(1, 0) + lab.trace.rng.between(0, 90) * SECOND;
+        for turn in 0..4 {
+            let when = start + turn * 300 * SECOND;
+            match turn {
+                1 => lab.message(&mut subscription, when),
+                _ => lab.keep_alive(&mut subscription, when),
+            };
+            lab.retry(&subscription, when + 6 * MILLISECOND, &from_proxy);
+            // It is the same notification, and counts once.
+            lab.sent.pop();
+        }
+    }
+    let text = "Captured at a proxy: every notification passes twice, in two connections.";
+    Scenario::new(path, text, lab)
+        .expect("notify-source-proxy", &PROXY.to_string(), &[])
+        .confidence("proven")
+        .open(&["sources"])
+        .forbid("notify-source-flapping")
+        .forbid("notify-source-nat")
+        .forbid("notify-watermark-gap")
+        .forbid("notify-retry")
 }
 
 fn proxy_declared() -> Scenario {
@@ -174,6 +208,16 @@ fn nat_host_name() -> Scenario {
     notified(&mut lab, SERVER, &how);
     let text = "The Host header is a name: without DNS it proves nothing.";
     Scenario::new(path, text, lab).forbid("notify-source-nat").forbid("notify-source-proxy")
+}
+
+fn one_server() -> Scenario {
+    let path = "notify-source-nat/miss-letter-case";
+    let mut lab = cuc_at_work(path, 20);
+    for server in [SERVER.to_owned(), SERVER.to_uppercase()] {
+        notified(&mut lab, &server, &Delivery::to_cuc());
+    }
+    let text = "Two subscriptions spell the name of their server in different case.";
+    Scenario::new(path, text, lab).forbid("notify-source-nat")
 }
 
 fn unexpected() -> Scenario {
