@@ -219,11 +219,11 @@ impl<S> Flow<S> {
             let (low, high) = side.ttl_range;
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
             side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
-            if let (Some(first), Some(mac)) = (side.mac, packet.mac)
-                && first != mac
-            {
-                side.other_mac.get_or_insert((mac, ttl, packet.at));
-            }
+        }
+        if let (Some(first), Some(mac)) = (side.mac, packet.mac)
+            && first != mac
+        {
+            side.other_mac.get_or_insert((mac, ttl, packet.at));
         }
         if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             half.is_talking = true;

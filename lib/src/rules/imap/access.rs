@@ -176,7 +176,9 @@ impl<'v> Access<'v> {
         let first = run.first().map(|refused| refused.row.settled().frame);
         let before = self.accepted.iter().filter(|row| Some(row.settled().frame) < first).count();
         let is_last = before == self.accepted.len();
-        if before > 0 && (run.len() >= LOCKED || is_last) {
+        // Sessions that are older than the capture were let in before, too.
+        let was_let_in = before > 0 || run.first().is_some_and(|refused| refused.open > 0);
+        if was_let_in && (run.len() >= LOCKED || is_last) {
             self.locked.extend(run);
             self.is_unlocked = !is_last;
             return;
