@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::facts::{Coverage, Facts, Gathered, LimitHits, Pings, VantageFacts};
 use crate::flow::{FrameId, Moment, Unreachable};
-use crate::packet::{Icmp, Packet, Slicer, Transport, quoted, supported};
+use crate::packet::{Icmp, Packet, Slicer, Transport, quoted, quoted_echo, supported};
 use crate::report::Report;
 use crate::rules::{self, Context, Findings, RULES, Rule};
 use crate::shard::{Learnt, Shard};
@@ -166,9 +166,11 @@ impl Point {
             (false, 0) | (true, 129) => pings.echo(ip.src, ip.dst, false, at),
             // Destination unreachable: RFC 792, RFC 4443 3.1.
             (false, 3) | (true, 1) => {
+                let error = Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code };
                 if let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) {
-                    let error = Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code };
                     shard.unreachable(&quoted, error);
+                } else if let Some((client, server)) = quoted_echo(icmp.body, icmp.v6) {
+                    pings.error(client, server, error);
                 }
             }
             _ => {}
