@@ -6,7 +6,8 @@ use crate::scenario::Scenario;
 use crate::site::{far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::{MICROSECOND, Nanos, SECOND};
-use crate::trace::PacketId;
+use crate::trace::{Packet, PacketId};
+use crate::wire;
 use std::net::{IpAddr, Ipv4Addr};
 
 const UNITY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 10, 50, 21));
@@ -24,11 +25,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         spread_seen_behind(),
         spread_sealed(),
         spread_in_clear(),
+        joined_elsewhere(),
         join_refused(),
         two_machines(),
+        reset_by_another_node(),
+        reset_by_a_firewall(),
         sticky(),
         two_profiles(),
         dead_group(),
+        dead_group_at_the_end(),
         restart(),
         refused_login(),
         connect_failed(),
@@ -140,6 +145,20 @@ fn spread_in_clear() -> Scenario {
         .expect("mapi-context-fault", &UNITY.to_string(), &[])
 }
 
+fn joined_elsewhere() -> Scenario {
+    let path = "mapi-affinity-break/hit-joined-elsewhere";
+    let mut lab = Lab::new(path);
+    session(named(0, 6)).play(&mut lab, unity(), array());
+    let line = bound(at(2, 30), named(1, 6), GROUPS[0], GROUPS[0]);
+    let strayed = line.fail(at(3, 30), handle(1), &MISMATCH).close(at(5, 0)).play(&mut lab, unity(), array());
+    let text =
+        "Another server lets a connection join the group, and does not know the handle that comes with it.";
+    scenario(path, text, lab)
+        .expect_on("mapi-affinity-break", &UNITY.to_string(), &strayed[..1])
+        .confidence("proven")
+        .expect("mapi-context-fault", &UNITY.to_string(), &[])
+}
+
 fn join_refused() -> Scenario {
     let path = "mapi-affinity-break/hit-join";
     let mut lab = Lab::new(path);
@@ -168,6 +187,36 @@ fn two_machines() -> Scenario {
         }
     });
     scenario.expect("mapi-affinity-break", &UNITY.to_string(), &[]).confidence("proven")
+}
+
+/// A call is answered with a reset whose packet `change` alters.
+fn reset_otherwise(path: &str, text: &str, change: impl Fn(&mut Packet)) -> Scenario {
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.work(at(1, 0), handle(1)).fail(at(2, 0), handle(1), &Answer::Nothing);
+    let packets =
+        line.reset(at(2, 0) + 4 * MICROSECOND).play(&mut lab, unity(), (near(VIP, Stack::Windows), PORT));
+    let reset = packets[packets.len() - 1];
+    let damaged = scenario(path, text, lab)
+        .damaged(|trace| trace.packets.iter_mut().filter(|packet| packet.id == reset).for_each(change));
+    damaged.expect_on("mapi-reset", &UNITY.to_string(), &[reset])
+}
+
+fn reset_by_another_node() -> Scenario {
+    let text = "A call reaches another host of the cluster, which knows no such connection and resets it.";
+    reset_otherwise("mapi-affinity-break/hit-reset", text, |packet| packet.source[5] ^= 3)
+        .expect("mapi-affinity-break", &UNITY.to_string(), &[])
+        .confidence("proven")
+}
+
+fn reset_by_a_firewall() -> Scenario {
+    let text = "A firewall beside the server resets a connection in its name, with a TTL of its own.";
+    let scenario = reset_otherwise("mapi-affinity-break/miss-reset", text, |packet| {
+        packet.source[5] ^= 3;
+        // From 128, with which Windows begins, to 64.
+        (0..64).for_each(|_| wire::hop(&mut packet.ip));
+    });
+    scenario.forbid("mapi-affinity-break")
 }
 
 fn sticky() -> Scenario {
@@ -206,6 +255,20 @@ fn dead_group() -> Scenario {
     let anew = bound(at(4, 2), named(1, 6), 0, GROUPS[1]).connect(at(4, 3), handle(2), 0);
     anew.work(at(5, 0), handle(2)).close(at(9, 0)).play(&mut lab, unity(), array());
     let text = "A group is refused after its last connection closed, and the client begins anew.";
+    scenario(path, text, lab)
+        .expect("mapi-context-fault", &UNITY.to_string(), &[])
+        .severity("info")
+        .forbid("mapi-affinity-break")
+}
+
+fn dead_group_at_the_end() -> Scenario {
+    let path = "mapi-context-fault/miss-dead-group-at-the-end";
+    let mut lab = Lab::new(path);
+    let first = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    first.work(at(1, 0), handle(1)).close(at(2, 0)).play(&mut lab, unity(), array());
+    let late = Line::new(at(4, 0), None).bind(&[EMSMDB], GROUPS[0], Bound::Nak(0)).close(at(4, 1));
+    late.play(&mut lab, unity(), array());
+    let text = "A group is refused after its last connection closed; then the capture ends.";
     scenario(path, text, lab)
         .expect("mapi-context-fault", &UNITY.to_string(), &[])
         .severity("info")
