@@ -1,7 +1,7 @@
 //! MAPI sessions through a load balancer, and what becomes of them.
 
 use crate::cuc::{Lab, at};
-use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, handle, rts};
+use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, channel_head, handle, rts};
 use crate::scenario::Scenario;
 use crate::site::{far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
@@ -51,6 +51,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         http_session_spread(),
         http_session_at_home(),
         http_channels_spread(),
+        http_channels_at_home(),
+        http_session_lost(),
+        http_busy(),
         endpoint_refused(),
         endpoint_silent(),
         endpoint_answers(),
@@ -492,12 +495,7 @@ fn channel(lab: &mut Lab, moment: Nanos, method: &str, rts: &[u8], server: Host)
     let port = lab.next_port();
     let mut talk = Conversation::new(&mut lab.trace, moment, (unity(), port), (server, 80));
     talk.handshake();
-    let length = if method == "RPC_IN_DATA" { 1 << 30 } else { rts.len() };
-    let head = format!(
-        "{method} /rpc/rpcproxy.dll?ex01.corp.example.com:6001 HTTP/1.1\r\nAccept: application/rpc\r\nUser-Agent: \
-         MSRPC\r\nHost: mail.corp.example.com\r\nContent-Length: {length}\r\n\r\n"
-    );
-    talk.send(Side::Originator, &[head.as_bytes(), rts].concat());
+    talk.send(Side::Originator, &[&channel_head(method, rts.len()), rts].concat());
     talk.ack(Side::Responder);
 }
 
@@ -509,6 +507,37 @@ fn http_channels_spread() -> Scenario {
     channel(&mut lab, at(1, 1), "RPC_IN_DATA", &rts(&[0x51; 16], 2), servers[1]);
     let text = "The two channels of a virtual connection reach two proxies.";
     scenario(path, text, lab).expect("mapi-affinity-break", &UNITY.to_string(), &[]).confidence("proven")
+}
+
+fn http_channels_at_home() -> Scenario {
+    let path = "mapi-affinity-break/miss-rpc-http";
+    let mut lab = Lab::new(path);
+    session(None).play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x52; 16]);
+    let text = "A session over HTTP, whose two channels reach one proxy.";
+    scenario(path, text, lab).forbid("mapi-affinity-break")
+}
+
+fn http_session_lost() -> Scenario {
+    let path = "mapi-context-fault/hit-rpc-http";
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.work(at(1, 0), handle(1)).fail(at(3, 0), handle(1), &MISMATCH).close(at(3, 1));
+    let packets = line.play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x53; 16]);
+    let text = "Over HTTP, the server no longer knows the session.";
+    scenario(path, text, lab)
+        .expect_on("mapi-context-fault", &UNITY.to_string(), &packets[packets.len() - 2..])
+        .severity("error")
+        .forbid("mapi-affinity-break")
+}
+
+fn http_busy() -> Scenario {
+    let path = "mapi-server-busy/hit-rpc-http";
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.fail(at(1, 0), handle(1), &Answer::Fault(0x1c01_0014)).work(at(2, 0), handle(1));
+    line.close(at(3, 1)).play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x54; 16]);
+    let text = "Over HTTP, the server is too busy once.";
+    scenario(path, text, lab).expect("mapi-server-busy", &UNITY.to_string(), &[]).severity("warning")
 }
 
 /// A client that asks for the port of the mailbox interface.
