@@ -11,6 +11,7 @@ pub mod analyzer;
 pub mod capture;
 pub mod compare;
 pub mod config;
+mod crew;
 pub mod error;
 pub mod excerpt;
 pub mod facts;
@@ -25,6 +26,7 @@ pub mod rules;
 pub mod schema;
 mod shard;
 pub mod time;
+mod worker;
 
 pub use analyzer::{Analyzer, Sink};
 pub use capture::{Capture, Vantage};

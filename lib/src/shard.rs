@@ -1,14 +1,16 @@
 //! The hot loop's other half: flows, their dissection, and the facts that come of it.
 
-use std::collections::BTreeMap;
-
 use crate::config::Config;
-use crate::facts::{Calls, Handshakes, Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
+use crate::facts::{Calls, Handshakes, Imap, Learnt, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
-    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
+    Close, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
 use crate::packet::{Packet, Quoted};
 use crate::proto::{Ends, Event, Session};
+
+/// Shards of a vantage point, however many threads there are: each has its part of every limit, so that the number of
+/// threads changes nothing.
+pub(crate) const SHARDS: usize = 4;
 
 /// A connection with its place in the table and what its dissector remembers, in bytes.
 const CONNECTION_BYTES: u64 = 2048;
@@ -20,36 +22,24 @@ pub(crate) struct Shard {
     limits: Limits,
 }
 
-/// What a shard has learnt.
-pub(crate) struct Learnt {
-    /// In the order of their first packets.
-    pub(crate) connections: Vec<Connection>,
-    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
-    pub(crate) notifications: Notifications,
-    pub(crate) imap: Imap,
-    pub(crate) smtp: SmtpReplies,
-    pub(crate) rpcs: Rpcs,
-    pub(crate) handshakes: Handshakes,
-    pub(crate) calls: Calls,
-    pub(crate) limits: Vec<LimitHits>,
-}
-
 impl Shard {
     pub(crate) fn new(config: &Config) -> Self {
-        let part = |divisor: u64| usize::try_from(config.memory / divisor).unwrap_or(usize::MAX);
+        let memory = config.memory / SHARDS as u64;
+        let part = |divisor: u64| usize::try_from(memory / divisor).unwrap_or(usize::MAX);
         let limits = Limits {
-            flows: usize::try_from(config.memory / 2 / CONNECTION_BYTES).unwrap_or(usize::MAX).max(1024),
-            out_of_order_per_direction: part(32),
+            flows: part(2 * CONNECTION_BYTES).max(256),
+            // One direction may need all that a shard has.
+            out_of_order_per_direction: part(8),
             out_of_order_total: part(8),
         };
         let desk = Desk {
-            notifications: Notifications::new(config.memory / 4),
-            imap: Imap::new(config.memory / 8),
-            smtp: SmtpReplies::new(config.memory / 16),
-            rpcs: Rpcs::new(config.memory / 8),
-            handshakes: Handshakes::new(config.memory / 32),
-            calls: Calls::new(config.memory / 32),
-            protocols: BTreeMap::new(),
+            notifications: Notifications::new(memory / 4),
+            imap: Imap::new(memory / 8),
+            smtp: SmtpReplies::new(memory / 16),
+            rpcs: Rpcs::new(memory / 8),
+            handshakes: Handshakes::new(memory / 32),
+            calls: Calls::new(memory / 32),
+            protocols: Vec::new(),
             events: Vec::new(),
         };
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
@@ -77,6 +67,7 @@ impl Shard {
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
+        let protocols = protocols.into_iter().collect();
         Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
     }
 }
@@ -89,7 +80,8 @@ struct Desk {
     rpcs: Rpcs,
     handshakes: Handshakes,
     calls: Calls,
-    protocols: BTreeMap<FlowId, &'static str>,
+    /// In the order in which connections end.
+    protocols: Vec<(FlowId, &'static str)>,
     events: Vec<Event>,
 }
 
@@ -113,7 +105,7 @@ impl Desk {
 
     fn name(&mut self, flow: &FlowRef, session: &Session) {
         if let Some(protocol) = session.protocol() {
-            self.protocols.insert(flow.id, protocol);
+            self.protocols.push((flow.id, protocol));
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn by_opening(exchange: &Table, cuc: &Table, clock: Option<&Clock>, l
     let opening = |row: &Connection| {
         let [orig, resp] = row.sides.each_ref().map(|side| side.opening.unwrap_or_default());
         let from_its_beginning = row.syn.is_some() && row.syn_ack.is_some();
-        (from_its_beginning && orig.length > 0 && orig.length + resp.length >= TELLING)
+        (from_its_beginning && orig.length() > 0 && orig.length() + resp.length() >= TELLING)
             .then_some((orig, resp))
     };
     let mut groups = Groups::new(exchange, cuc, opening, links);

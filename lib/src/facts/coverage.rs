@@ -1,7 +1,9 @@
 //! What the capture could have seen. Rules about silence ask here first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+
+use ahash::RandomState;
 
 use crate::capture::Head;
 use crate::flow::{FrameId, Moment};
@@ -30,8 +32,10 @@ pub struct Coverage {
     pub silences: Vec<Silence>,
     /// Places where time goes back.
     pub steps: Vec<ClockStep>,
-    /// Hosts seen in packets other than TCP.
+    /// Hosts seen in packets other than TCP, complete once the capture has been read.
     pub hosts: BTreeMap<IpAddr, Host>,
+    /// The same while it is read: a tree took a tenth of the time of a capture full of media streams.
+    met: HashMap<IpAddr, Host, RandomState>,
 }
 
 /// A stretch without a packet of anyone.
@@ -113,15 +117,21 @@ impl Coverage {
     /// Counts a packet that is not TCP; what TCP shows of a host stands in the connections.
     pub(crate) fn datagram(&mut self, src: IpAddr, dst: IpAddr, time: Timestamp) {
         for (ip, sent) in [(src, true), (dst, false)] {
-            if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&ip) {
+            if self.met.len() >= HOSTS && !self.met.contains_key(&ip) {
                 continue;
             }
-            let host = self.hosts.entry(ip).or_insert(Host { first: time, last: time, ..Host::default() });
+            let host = self.met.entry(ip).or_insert(Host { first: time, last: time, ..Host::default() });
             host.sent += u64::from(sent);
             host.received += u64::from(!sent);
             host.first = host.first.min(time);
             host.last = host.last.max(time);
         }
+    }
+
+    /// The capture ends.
+    pub(crate) fn finish(mut self) -> Self {
+        self.hosts = std::mem::take(&mut self.met).into_iter().collect();
+        self
     }
 
     /// Length of the capture in seconds.

@@ -171,6 +171,13 @@ impl Calls {
         self.rows.push(row);
     }
 
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.limit += other.limit;
+        self.dropped += other.dropped;
+    }
+
     /// The rows in the order of their completion, and how many did not fit.
     pub(crate) fn finish(self) -> (Vec<EwsRow>, LimitHits) {
         let full = LimitHits { store: "EWS call rows", limit: self.limit as u64, hits: self.dropped };

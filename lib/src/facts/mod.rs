@@ -5,6 +5,7 @@ mod coverage;
 mod ews;
 mod imap;
 mod intern;
+mod learnt;
 pub mod mapi;
 mod notifications;
 mod reachability;
@@ -23,6 +24,7 @@ pub use imap::{
     TurnedAway,
 };
 pub(crate) use imap::{Imap, TLS_PORT};
+pub(crate) use learnt::Learnt;
 pub use mapi::Mapi;
 pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
@@ -63,6 +65,8 @@ pub struct VantageFacts {
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
     pub connections: Vec<Connection>,
+    /// The ids of `connections`: a search among the rows themselves misses the cache at every step.
+    ids: Vec<FlowId>,
     /// Names of the protocols that were recognised.
     pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
@@ -101,26 +105,16 @@ pub(crate) struct Gathered {
     pub(crate) files: Vec<FileInfo>,
     pub(crate) coverage: Coverage,
     pub(crate) pings: Pings,
-    /// In the order of their first packets.
-    pub(crate) connections: Vec<Connection>,
-    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
-    pub(crate) notifications: Notifications,
-    pub(crate) imap: Imap,
-    pub(crate) smtp: SmtpReplies,
-    pub(crate) rpcs: Rpcs,
-    pub(crate) handshakes: Handshakes,
-    pub(crate) calls: Calls,
-    pub(crate) limits: Vec<LimitHits>,
+    /// Of all connections.
+    pub(crate) learnt: Learnt,
 }
 
 impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
-        let Gathered {
-            files,
-            coverage,
-            pings,
-            connections,
+        let Gathered { files, coverage, pings, learnt } = gathered;
+        let Learnt {
+            mut connections,
             protocols,
             notifications,
             imap,
@@ -129,7 +123,9 @@ impl VantageFacts {
             handshakes,
             calls,
             mut limits,
-        } = gathered;
+        } = learnt;
+        // Rows are large: they are moved once, whatever their order.
+        connections.sort_by_cached_key(|connection| connection.id);
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
@@ -140,18 +136,19 @@ impl VantageFacts {
         limits.extend(full);
         let (ews, full) = calls.finish();
         limits.push(full);
-        notifications.sort_by_key(|row| (row.last.frame, row.flow));
+        notifications.sort_by_cached_key(|row| (row.last.frame, row.flow));
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
         copies::mark(&mut notifications, &connections);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
-        VantageFacts {
+        let mut facts = VantageFacts {
             vantage: vantage::infer(&connections, &config.ports),
             subscriptions,
             reachability: reachability::reach(&connections, &config.ports, pings),
             files,
             coverage,
+            ids: Vec::new(),
             connections,
             protocols,
             notifications,
@@ -161,12 +158,19 @@ impl VantageFacts {
             handshakes,
             ews,
             limits,
-        }
+        };
+        facts.index();
+        facts
+    }
+
+    /// Makes the connections known to [`VantageFacts::stream`].
+    pub(crate) fn index(&mut self) {
+        self.ids = self.connections.iter().map(|connection| connection.id).collect();
     }
 
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.connections.binary_search_by_key(&flow, |connection| connection.id).ok()
+        self.ids.binary_search(&flow).ok()
     }
 
     /// The row of a connection.

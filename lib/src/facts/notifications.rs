@@ -180,6 +180,13 @@ impl Notifications {
         self.rows.push(row);
     }
 
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.limit += other.limit;
+        self.dropped += other.dropped;
+    }
+
     /// The rows, and how many did not fit.
     pub(crate) fn finish(self) -> (Vec<NotificationRow>, LimitHits) {
         let full = LimitHits { store: "notification rows", limit: self.limit as u64, hits: self.dropped };

@@ -135,6 +135,13 @@ impl SmtpReplies {
         });
     }
 
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.limit += other.limit;
+        self.dropped += other.dropped;
+    }
+
     /// The rows in order, without those of second copies, and how many did not fit.
     pub(crate) fn finish(mut self, connections: &[Connection]) -> (Vec<SmtpRow>, LimitHits) {
         let copies = copies(&self.rows, connections);

@@ -173,6 +173,15 @@ impl Handshakes {
         (rows, limits)
     }
 
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.limit += other.limit;
+        self.dropped += other.dropped;
+        self.certificate_bytes += other.certificate_bytes;
+        self.forgotten += other.forgotten;
+    }
+
     /// Certificates that were seen before are not kept again.
     fn keep(&mut self, sent: Option<&SentCertificates>) -> Option<(Moment, Vec<Arc<Certificate>>)> {
         let sent = sent?;

@@ -22,6 +22,10 @@ impl<S> Reader<S> {
         }
     }
 
+    pub(super) fn is_nobody(&self) -> bool {
+        matches!(self, Reader::Nobody)
+    }
+
     pub(super) fn is_reading(&self) -> bool {
         matches!(self, Reader::Reading(_))
     }

@@ -54,6 +54,21 @@ impl FlowKey {
         }
     }
 
+    /// Which of `shares` equal shares of all connections the one between two ends belongs to, whoever of them sent. The
+    /// same in every run.
+    #[inline]
+    pub(crate) fn share(a: Endpoint, b: Endpoint, shares: usize) -> usize {
+        let addrs = match (a.ip, b.ip) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => u64::from(a.to_bits() ^ b.to_bits()),
+            (a, b) => {
+                let mixed = bits(a) ^ bits(b);
+                (mixed >> 64) as u64 ^ mixed as u64
+            }
+        };
+        let mixed = (addrs << 16 ^ u64::from(a.port ^ b.port)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize % shares
+    }
+
     /// The Community ID of the TCP connections with this key, with seed 0.
     pub fn community_id(&self) -> CommunityId {
         const SEED: [u8; 2] = [0; 2];
@@ -69,6 +84,13 @@ impl FlowKey {
         digest.update(self.low.port.to_be_bytes());
         digest.update(self.high.port.to_be_bytes());
         CommunityId(digest.finalize().into())
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
     }
 }
 
@@ -129,6 +151,19 @@ mod tests {
         for (a, b, id) in vectors {
             assert_eq!(FlowKey::new(a, b).0.community_id().to_string(), id);
             assert_eq!(FlowKey::new(b, a).0.community_id().to_string(), id);
+        }
+    }
+
+    #[test]
+    fn shares_are_about_equal_and_the_same_in_both_directions() {
+        for (near, far) in [("10.0.0.1", "10.0.0.2"), ("2001:db8::1", "2001:db8::2")] {
+            let mut sizes = [0; 4];
+            for port in 1024..2024 {
+                let (a, b) = (endpoint(near, port), endpoint(far, 7080));
+                sizes[FlowKey::share(a, b, 4)] += 1;
+                assert_eq!(FlowKey::share(a, b, 4), FlowKey::share(b, a, 4));
+            }
+            assert!(sizes.iter().all(|size| (150..350).contains(size)), "{sizes:?}");
         }
     }
 

@@ -3,32 +3,49 @@
 
 /// Bytes that count: enough for the random values of a TLS hello, or for the first commands of a mail client.
 const COUNTED: u16 = 256;
+const WORD: u16 = 8;
 
-/// A digest of the first bytes of a direction, at most 256 of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A digest of the first bytes of a direction, at most 256 of them. It does not depend on how they were cut into
+/// segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Opening {
-    /// How many bytes.
-    pub length: u16,
-    /// Their digest (64-bit FNV-1a, which does not depend on how they were cut into segments).
-    pub digest: u64,
-}
-
-impl Default for Opening {
-    fn default() -> Self {
-        Opening { length: 0, digest: 0xcbf2_9ce4_8422_2325 }
-    }
+    length: u16,
+    /// Of all whole words of eight bytes, in the manner of FNV-1a.
+    digest: u64,
+    /// The bytes after them.
+    rest: u64,
 }
 
 impl Opening {
+    /// How many bytes.
+    pub fn length(&self) -> u16 {
+        self.length
+    }
+
     /// Takes the bytes at `offset`. What lies behind a hole does not count.
     pub(super) fn take(&mut self, offset: u64, bytes: &[u8]) {
         if self.length >= COUNTED || offset != u64::from(self.length) {
             return;
         }
-        for byte in bytes.iter().take(usize::from(COUNTED - self.length)) {
-            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            self.length += 1;
+        let bytes = bytes.get(..usize::from(COUNTED - self.length)).unwrap_or(bytes);
+        let is_aligned = self.length % WORD == 0;
+        let (words, rest) = if is_aligned { bytes.as_chunks() } else { (&[][..], bytes) };
+        for word in words {
+            self.mix(u64::from_le_bytes(*word));
         }
+        self.length += 8 * words.len() as u16;
+        for byte in rest {
+            self.rest |= u64::from(*byte) << (self.length % WORD * 8);
+            self.length += 1;
+            if self.length % WORD == 0 {
+                let word = std::mem::take(&mut self.rest);
+                self.mix(word);
+            }
+        }
+    }
+
+    fn mix(&mut self, word: u64) {
+        self.digest = (self.digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 }
 
@@ -46,6 +63,11 @@ mod tests {
     fn segments_do_not_matter_and_bytes_do() {
         let whole = opening(&[(0, b"hello")]);
         assert_eq!(whole, opening(&[(0, b"he"), (2, b"l"), (3, b"lo")]));
+        let long = std::array::from_fn::<u8, 100, _>(|at| at as u8);
+        for cut in 0..long.len() {
+            let pieces = [(0, &long[..cut]), (cut as u64, &long[cut..])];
+            assert_eq!(opening(&[(0, &long)]), opening(&pieces), "{cut}");
+        }
         assert_ne!(whole, opening(&[(0, b"hellO")]));
         assert_ne!(whole, opening(&[(0, b"hello!")]));
     }

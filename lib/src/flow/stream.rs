@@ -121,6 +121,27 @@ impl Stream {
         recent.contradict(offset, segment.bytes)
     }
 
+    /// Takes a segment that nobody reads, if it is the next one, or none but an acknowledgment. Most of a capture is
+    /// that, and it costs a quarter of what [`Stream::segment`] does.
+    pub(super) fn advance(&mut self, segment: &Segment<'_>, side: &mut Side) -> bool {
+        if segment.length == 0 {
+            return true;
+        }
+        let is_next = self.origin.is_some_and(|origin| origin.wrapping_add(self.next as u32) == segment.seq)
+            && self.pending.is_empty()
+            && self.fin.is_none()
+            && self.digest.is_none()
+            && segment.bytes.len() as u64 == u64::from(segment.length);
+        if is_next {
+            side.bytes += segment.bytes.len() as u64;
+            self.at = self.at.max(segment.at);
+            self.opening.take(self.next, segment.bytes);
+            self.next += segment.bytes.len() as u64;
+            self.top = self.top.max(self.next);
+        }
+        is_next
+    }
+
     /// Takes a segment with payload.
     pub(super) fn segment<K: Sink>(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_, K>) -> Arrival {
         self.origin.get_or_insert(segment.seq);
@@ -200,7 +221,7 @@ impl Stream {
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
-        outlet.side.opening = Some(self.opening).filter(|opening| opening.length > 0);
+        outlet.side.opening = Some(self.opening).filter(|opening| opening.length() > 0);
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {

@@ -296,6 +296,10 @@ impl<S> Flow<S> {
             }
             return;
         }
+        let side = &mut self.connection.sides[dir as usize];
+        if is_plain && self.reader.is_nobody() && self.halves[dir as usize].stream.advance(&segment, side) {
+            return;
+        }
         // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
         if segment.length > 0 && !tcp.has(Tcp::RST) {
             let was_closed = self.halves.iter().all(|half| half.stream.is_finished());
@@ -352,6 +356,9 @@ impl<S> Flow<S> {
     }
 
     fn report_fins<R: Receiver<State = S>>(&mut self, receiver: &mut R) {
+        if self.connection.sides.iter().all(|side| side.fin.is_none()) {
+            return;
+        }
         let flow = self.as_ref();
         let Reader::Reading(state) = &mut self.reader else {
             return;

@@ -1,4 +1,5 @@
-//! The short way for what captures mostly hold: TCP over plain IPv4 or IPv6 over Ethernet with at most one VLAN tag.
+//! The short way for what captures mostly hold: TCP or UDP over plain IPv4 or IPv6 over Ethernet with at most one VLAN
+//! tag.
 //!
 //! It gives what the general path gives, or nothing; it never decides anything itself.
 
@@ -6,7 +7,8 @@ use std::net::IpAddr;
 
 use super::ip::protocol;
 use super::span::Span;
-use super::{Ip, Packet, Tcp, Transport, link, tcp};
+use super::{Ip, Packet, Tcp, Transport, link, tcp, tunnel};
+use crate::capture::LinkType;
 
 /// Slices an Ethernet frame, if it is of the ordinary kind.
 pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
@@ -18,13 +20,36 @@ pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
         let (&[_, _, k0, k1], tagged) = rest.split()?;
         (kind, rest) = (u16::from_be_bytes([k0, k1]), tagged);
     }
-    let (ip, segment) = match kind {
+    let (ip, protocol, payload) = match kind {
         0x0800 => v4(rest)?,
         0x86dd => v6(rest)?,
         _ => return None,
     };
-    let transport = Transport::Tcp(tcp::tcp(segment)?);
+    let transport = match protocol {
+        protocol::TCP => Transport::Tcp(tcp::tcp(payload)?),
+        protocol::UDP if !tunnel::over_udp(payload) => Transport::Udp(tcp::udp(payload)?),
+        _ => return None,
+    };
     Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
+}
+
+/// Source and destination of TCP over plain IPv4 over Ethernet; `None` for all other frames, which must be sliced to
+/// know. It tells a thread in a tenth of the time of slicing that a packet is another one's.
+pub(crate) fn ends(link: LinkType, frame: &[u8]) -> Option<[(IpAddr, u16); 2]> {
+    let h: &[u8; 54] = frame.first_chunk()?;
+    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
+    if link != link::ETHERNET || !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP {
+        return None;
+    }
+    Some([
+        (IpAddr::from([h[26], h[27], h[28], h[29]]), u16::from_be_bytes([h[34], h[35]])),
+        (IpAddr::from([h[30], h[31], h[32], h[33]]), u16::from_be_bytes([h[36], h[37]])),
+    ])
+}
+
+/// Whether an Ethernet frame carries IPv4 without options.
+fn is_plain_ipv4(h: &[u8; 54]) -> bool {
+    (h[12], h[13], h[14]) == (0x08, 0x00, 0x45)
 }
 
 /// Untagged IPv4 whose headers lie in the first 54 bytes but for the TCP options, captured in full. With one check of
@@ -32,7 +57,7 @@ pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
 fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
     let h: &[u8; 54] = frame.bytes.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if (h[12], h[13], h[14]) != (0x08, 0x00, 0x45) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
+    if !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
@@ -60,11 +85,11 @@ fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
     Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) })
 }
 
-/// IPv4 without options and with a length, not a fragment, carrying TCP.
-fn v4(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
+/// IPv4 without options and with a length, not a fragment: the header, and what it carries.
+fn v4(span: Span<'_>) -> Option<(Ip, u8, Span<'_>)> {
     let (h, rest) = span.split::<20>()?;
     let is_fragment = u16::from_be_bytes([h[6], h[7]]) & 0x3fff != 0;
-    if h[0] != 0x45 || is_fragment || h[9] != protocol::TCP {
+    if h[0] != 0x45 || is_fragment {
         return None;
     }
     let len = usize::from(u16::from_be_bytes([h[2], h[3]])).checked_sub(h.len())?;
@@ -75,19 +100,19 @@ fn v4(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
         id: u16::from_be_bytes([h[4], h[5]]),
         df: h[6] & 0x40 != 0,
     };
-    Some((ip, rest.limit(len)))
+    Some((ip, h[9], rest.limit(len)))
 }
 
-/// IPv6 without extension headers and with a length, carrying TCP.
-fn v6(span: Span<'_>) -> Option<(Ip, Span<'_>)> {
+/// IPv6 with a length: the header, and what it carries.
+fn v6(span: Span<'_>) -> Option<(Ip, u8, Span<'_>)> {
     let (h, rest) = span.split::<40>()?;
     let len = usize::from(u16::from_be_bytes([h[4], h[5]]));
-    if h[0] >> 4 != 6 || len == 0 || h[6] != protocol::TCP {
+    if h[0] >> 4 != 6 || len == 0 {
         return None;
     }
     let (addrs, _) = h[8..].as_chunks::<16>();
     let ip = Ip { src: IpAddr::from(addrs[0]), dst: IpAddr::from(addrs[1]), ttl: h[7], id: 0, df: true };
-    Some((ip, rest.limit(len)))
+    Some((ip, h[6], rest.limit(len)))
 }
 
 #[cfg(test)]
@@ -98,15 +123,21 @@ mod tests {
     use crate::packet::{sample, slicer};
 
     fn frames() -> Vec<Vec<u8>> {
-        let segment = sample::tcp(b"hello");
-        let (v4, v6) = (sample::ipv4(protocol::TCP, &segment), sample::ipv6(protocol::TCP, &segment));
         let tagged = |kind: [u8; 2], ip: &[u8]| sample::ethernet(0x8100, &[&[0, 5], &kind[..], ip].concat());
-        vec![
-            sample::ethernet(0x0800, &v4),
-            sample::ethernet(0x86dd, &v6),
-            tagged([0x08, 0x00], &v4),
-            tagged([0x86, 0xdd], &v6),
+        let carrying = |protocol, payload: &[u8]| {
+            let (v4, v6) = (sample::ipv4(protocol, payload), sample::ipv6(protocol, payload));
+            [
+                sample::ethernet(0x0800, &v4),
+                sample::ethernet(0x86dd, &v6),
+                tagged([0x08, 0x00], &v4),
+                tagged([0x86, 0xdd], &v6),
+            ]
+        };
+        [
+            carrying(protocol::TCP, &sample::tcp(b"hello")),
+            carrying(protocol::UDP, &sample::udp(5555, 5060, b"OPTIONS sip:a SIP/2.0")),
         ]
+        .concat()
     }
 
     #[test]
@@ -118,14 +149,17 @@ mod tests {
 
     /// Bytes that mean something somewhere in a header come more often than others.
     fn byte() -> impl Strategy<Value = u8> {
-        prop_oneof![prop::sample::select(&[0, 1, 6, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]), any::<u8>()]
+        prop_oneof![
+            prop::sample::select(&[0, 1, 6, 17, 0x20, 0x40, 0x44, 0x46, 0x50, 0x81, 0x86]),
+            any::<u8>()
+        ]
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32_768))]
         #[test]
         fn the_short_way_leads_where_the_long_one_does(
-            which in 0..4_usize,
+            which in 0..8_usize,
             changes in prop::collection::vec((0..60_usize, byte()), 1..4),
             len in prop_oneof![3 => Just(100), 1 => 0..100_usize],
             padding in 0..10_usize,
@@ -136,7 +170,11 @@ mod tests {
                 frame[at] = byte;
             }
             let span = Span::new(&frame[..len.min(frame.len())], frame.len() as u32);
+            let ends = ends(link::ETHERNET, span.bytes);
             if let Some(packet) = slice(span) {
+                if let (Some(ends), Some(ip), Some(tcp)) = (ends, packet.ip, packet.tcp()) {
+                    prop_assert_eq!(ends, [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)]);
+                }
                 prop_assert_eq!(packet, slicer::walk(link::frame(link::ETHERNET, span)).0);
             }
         }

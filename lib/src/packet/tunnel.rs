@@ -5,6 +5,11 @@ use super::ip::protocol;
 use super::link::{self, Frame};
 use super::span::{Span, be16};
 
+/// RFC 7348, 8.
+const VXLAN: u16 = 4789;
+/// RFC 4380, 2.7.
+const TEREDO: u16 = 3544;
+
 /// The frame inside an IP packet of this protocol, when it is a tunnel's. A mirror session may have cut the frame
 /// before it was sent, so that the lengths inside count, not those of the packet.
 pub(super) fn inner(protocol: u8, span: Span<'_>) -> Option<Frame<'_>> {
@@ -14,15 +19,20 @@ pub(super) fn inner(protocol: u8, span: Span<'_>) -> Option<Frame<'_>> {
         protocol::GRE => gre(span),
         protocol::UDP => {
             let payload = span.skip(8)?;
-            match be16(span.bytes, 2)? {
-                4789 => vxlan(payload),
-                3544 => teredo(payload),
-                _ if be16(span.bytes, 0)? == 3544 => teredo(payload),
+            match (be16(span.bytes, 0)?, be16(span.bytes, 2)?) {
+                (_, VXLAN) => vxlan(payload),
+                (_, TEREDO) | (TEREDO, _) => teredo(payload),
                 _ => None,
             }
         }
         _ => None,
     }
+}
+
+/// Whether a UDP datagram may be a tunnel's, by its ports.
+pub(super) fn over_udp(datagram: Span<'_>) -> bool {
+    let port = |at| be16(datagram.bytes, at);
+    port(2) == Some(VXLAN) || [port(0), port(2)].contains(&Some(TEREDO))
 }
 
 fn bare(span: Span<'_>) -> Frame<'_> {

@@ -26,7 +26,8 @@ pub(crate) fn capture(end: i64, connections: Vec<Connection>) -> VantageFacts {
 }
 
 /// What one rule says of one vantage point.
-pub(crate) fn findings(rule: &dyn Rule, facts: VantageFacts, config: &Config) -> Vec<Finding> {
+pub(crate) fn findings(rule: &dyn Rule, mut facts: VantageFacts, config: &Config) -> Vec<Finding> {
+    facts.index();
     let facts = Facts { vantages: vec![facts], partial: false };
     let meta = rule.meta();
     let mut out = Findings::new(&meta);

@@ -45,6 +45,7 @@ pub(super) struct Told {
 /// The ways of logging in that a server offers.
 #[derive(Debug)]
 struct Offer {
+    at: Moment,
     is_login_disabled: bool,
     /// `AUTH=…`.
     mechanisms: Vec<Mechanism>,
@@ -83,6 +84,23 @@ impl Imap {
             Fact::Capabilities(capabilities) => self.offered(flow, server, capabilities),
             Fact::Command(command) => self.command(flow, client_end, server, command),
         }
+    }
+
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.told.extend(other.told);
+        for (server, offer) in other.offers {
+            let first = self.offers.entry(server).or_insert_with(|| Arc::clone(&offer));
+            if offer.at < first.at {
+                *first = offer;
+            }
+        }
+        for (server, hints) in other.servers {
+            self.servers.entry(server).or_default().absorb(hints);
+        }
+        self.limit += other.limit;
+        self.dropped += other.dropped;
     }
 
     /// The facts, and how many rows did not fit. `connections` are in order; `begin` is the capture's first packet.
@@ -187,6 +205,7 @@ impl Imap {
         };
         let names = || capabilities.names.iter();
         let offer = Arc::new(Offer {
+            at: capabilities.at,
             is_login_disabled: capabilities.has("LOGINDISABLED"),
             mechanisms: names()
                 .filter_map(|name| Mechanism::parse(name.strip_prefix("AUTH=")?.as_bytes()))

@@ -63,15 +63,17 @@ const EXCHANGE_2013: Defaults = Defaults {
 /// What all versions from 2010 on have in common.
 const EXCHANGE: Defaults = Defaults { version: "Exchange 2010 or later", ..EXCHANGE_2013 };
 
+/// The older of two versions, where both are known.
+fn oldest(one: Option<Version>, other: Option<Version>) -> Option<Version> {
+    one.min(other).or(one).or(other)
+}
+
 impl ServerHints {
     pub(super) fn greeted(&mut self, text: &Arc<str>, at: Moment) {
         if let Some(name) = server_name(text) {
             self.name(&name, at);
         }
-        // The name at the end is not part of the wording.
-        if self.greetings.len() < GREETINGS && !self.greetings.contains(text) {
-            self.greetings.push(Arc::clone(text));
-        }
+        self.greet(text);
     }
 
     pub(super) fn offered(&mut self, capabilities: &Capabilities) {
@@ -84,7 +86,26 @@ impl ServerHints {
         if let Some(name) = challenge.dns_computer.as_ref().or(challenge.netbios_computer.as_ref()) {
             self.name(name, at);
         }
-        self.windows = self.windows.min(challenge.version).or(challenge.version).or(self.windows);
+        self.windows = oldest(self.windows, challenge.version);
+    }
+
+    /// Takes in what another shard has learnt.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for text in &other.greetings {
+            self.greet(text);
+        }
+        for (name, at) in other.names {
+            self.name(&name, at);
+        }
+        self.is_recent = self.is_recent.max(other.is_recent);
+        self.windows = oldest(self.windows, other.windows);
+    }
+
+    fn greet(&mut self, text: &Arc<str>) {
+        // The name at the end is not part of the wording.
+        if self.greetings.len() < GREETINGS && !self.greetings.contains(text) {
+            self.greetings.push(Arc::clone(text));
+        }
     }
 
     fn name(&mut self, name: &str, at: Moment) {

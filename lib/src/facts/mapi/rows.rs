@@ -192,6 +192,14 @@ impl Rpcs {
         }
     }
 
+    /// Takes in what another shard has learnt.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.lines.extend(other.lines);
+        self.rows += other.rows;
+        self.limit += other.limit;
+        self.dropped += other.dropped;
+    }
+
     /// Takes a fact of a DCE/RPC connection.
     pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], event: &Rpc) {
         if self.rows >= self.limit {

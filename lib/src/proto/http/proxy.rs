@@ -56,7 +56,9 @@ pub(super) fn headers(fields: Fields<'_>) -> Vec<Header> {
 
 fn is_proxy_field(name: &str) -> bool {
     const FORWARDED: &str = "x-forwarded-";
-    if name.len() < "via".len() {
+    // The first letter tells most fields apart: without it, this took a third of reading a head.
+    let first = name.as_bytes().first().map(u8::to_ascii_lowercase);
+    if !matches!(first, Some(b'c' | b'f' | b'm' | b'p' | b't' | b'v' | b'x')) {
         return false;
     }
     let start = name.get(..FORWARDED.len());
@@ -93,6 +95,13 @@ mod tests {
         let found = of("Host: a\r\nVIA: 1.1 squid\r\nx-forwarded-For: 10.0.0.1\r\nConnection: close");
         let wanted = [("VIA", "1.1 squid"), ("x-forwarded-For", "10.0.0.1")];
         assert_eq!(found, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn no_name_is_left_out_for_its_first_letter() {
+        assert!(NAMES.iter().all(|name| is_proxy_field(name)));
+        assert!(is_proxy_field("X-Forwarded-Proto"));
+        assert!(!is_proxy_field("") && !is_proxy_field("Content-Type"));
     }
 
     #[test]

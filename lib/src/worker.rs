@@ -1,0 +1,181 @@
+//! One thread's part of a vantage point: it sees all packets and takes those of its shards.
+
+use std::net::IpAddr;
+
+use crate::capture::{Head, Run};
+use crate::config::Config;
+use crate::facts::{Coverage, Learnt, LimitHits, Pings};
+use crate::flow::{Endpoint, FlowKey, FrameId, Moment, Unreachable};
+use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
+use crate::shard::{SHARDS, Shard};
+
+/// The part of the allowed memory that IP fragments may take.
+const FRAGMENT_PART: u64 = 64;
+
+/// A worker, of which there may be several.
+pub(crate) struct Worker {
+    slicer: Slicer,
+    fragment_bytes: usize,
+    post: Post,
+    shards: Vec<Shard>,
+    /// Packets of the vantage point so far.
+    packets: u64,
+    overview: Overview,
+}
+
+/// Which shards are a worker's: those at `index`, `index + workers` and so on.
+struct Post {
+    index: usize,
+    workers: usize,
+}
+
+/// What is learnt of all packets together: the first worker sees to it.
+#[derive(Default)]
+pub(crate) struct Overview {
+    pub(crate) coverage: Coverage,
+    pub(crate) pings: Pings,
+}
+
+/// What a worker has learnt.
+pub(crate) struct Share {
+    /// With the numbers of their shards.
+    learnt: Vec<(usize, Learnt)>,
+    overview: Overview,
+    fragments: LimitHits,
+}
+
+impl Worker {
+    /// The worker number `index` of `workers`, which are no more than [`SHARDS`].
+    pub(crate) fn new(config: &Config, index: usize, workers: usize) -> Self {
+        let fragment_bytes = usize::try_from(config.memory / FRAGMENT_PART).unwrap_or(usize::MAX);
+        Worker {
+            slicer: Slicer::new(fragment_bytes),
+            fragment_bytes,
+            shards: (index..SHARDS).step_by(workers).map(|_| Shard::new(config)).collect(),
+            post: Post { index, workers },
+            packets: 0,
+            overview: Overview::default(),
+        }
+    }
+
+    /// Takes what is its own of a run of packets.
+    pub(crate) fn take(&mut self, run: &Run) {
+        for head in &run.chunk.heads[run.heads.clone()] {
+            self.packet(run.file, head, run.chunk.packet(head));
+        }
+    }
+
+    /// Ends all connections.
+    pub(crate) fn finish(self) -> Share {
+        let numbers = (self.post.index..).step_by(self.post.workers);
+        Share {
+            learnt: numbers.zip(self.shards.into_iter().map(Shard::finish)).collect(),
+            overview: self.overview,
+            fragments: LimitHits {
+                store: "fragment bytes",
+                limit: self.fragment_bytes as u64,
+                hits: self.slicer.fragment_counts().evicted.datagrams,
+            },
+        }
+    }
+
+    fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
+        self.packets += 1;
+        if self.post.sees_all() {
+            self.overview.coverage.packet(file, head);
+        }
+        if self.post.workers > 1
+            && let Some([src, dst]) = packet::ends(head.link, bytes)
+            && self.post.place(src, dst).is_none()
+        {
+            return;
+        }
+        let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
+        let packet = self.slicer.slice(head.link, bytes, head.original, head.time);
+        let Some(ip) = packet.ip else { return };
+        match packet.transport {
+            Transport::Tcp(tcp) => {
+                let place = self.post.place((ip.src, tcp.src_port), (ip.dst, tcp.dst_port));
+                if let Some(shard) = place.and_then(|place| self.shards.get_mut(place)) {
+                    shard.segment(self.packets, at, &packet);
+                }
+                return;
+            }
+            Transport::Icmp(icmp) => {
+                unreachable(&self.post, &mut self.shards, at, &ip, &icmp);
+                if self.post.sees_all() {
+                    self.overview.ping(at, &ip, &icmp);
+                }
+            }
+            _ => {}
+        }
+        if self.post.sees_all() {
+            self.overview.coverage.datagram(ip.src, ip.dst, head.time);
+        }
+    }
+}
+
+impl Post {
+    fn sees_all(&self) -> bool {
+        self.index == 0
+    }
+
+    /// Where the shard of the connection between two ends stands, if it is one of this worker's.
+    fn place(&self, a: (IpAddr, u16), b: (IpAddr, u16)) -> Option<usize> {
+        let [a, b] = [a, b].map(|(ip, port)| Endpoint { ip, port });
+        let number = FlowKey::share(a, b, SHARDS);
+        (number % self.workers == self.index).then_some(number / self.workers)
+    }
+}
+
+impl Overview {
+    /// Echo: RFC 792, RFC 4443 4; and errors in answer to it.
+    fn ping(&mut self, at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
+        match (icmp.v6, icmp.kind) {
+            (false, 8) | (true, 128) => self.pings.echo(ip.src, ip.dst, true, at),
+            (false, 0) | (true, 129) => self.pings.echo(ip.src, ip.dst, false, at),
+            _ if is_unreachable(icmp) => {
+                if let Some((client, server)) = quoted_echo(icmp.body, icmp.v6) {
+                    self.pings.error(client, server, error(at, ip, icmp));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Destination unreachable: RFC 792, RFC 4443 3.1.
+fn is_unreachable(icmp: &Icmp<'_>) -> bool {
+    matches!((icmp.v6, icmp.kind), (false, 3) | (true, 1))
+}
+
+fn error(at: Moment, ip: &Ip, icmp: &Icmp<'_>) -> Unreachable {
+    Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code }
+}
+
+/// Tells a connection of the error that quotes it.
+fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
+    if !is_unreachable(icmp) {
+        return;
+    }
+    let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
+        return;
+    };
+    let place = post.place((quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port));
+    if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
+        shard.unreachable(&quoted, error(at, ip, icmp));
+    }
+}
+
+impl Share {
+    /// What the first worker and all others have learnt together.
+    pub(crate) fn merge(self, others: impl Iterator<Item = Share>) -> (Learnt, Overview) {
+        let mut shards = self.learnt;
+        shards.extend(others.flat_map(|other| other.learnt));
+        shards.sort_by_key(|(number, _)| *number);
+        let shards = shards.into_iter().map(|(_, learnt)| learnt);
+        let mut learnt = shards.reduce(Learnt::merge).expect("there is a shard");
+        learnt.limits.push(self.fragments);
+        (learnt, self.overview)
+    }
+}
