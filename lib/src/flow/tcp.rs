@@ -133,6 +133,7 @@ impl<S> Flow<S> {
             self.reset(dir, packet);
         } else {
             self.acknowledge(dir, tcp);
+            self.pass_over_holes(dir.flip(), store, receiver);
         }
         self.payload(dir, packet, store, receiver);
     }
@@ -277,6 +278,14 @@ impl<S> Flow<S> {
             self.side(dir).zero_windows += 1;
         }
         self.half(dir).window_is_closed = closed;
+    }
+
+    /// Hands on what waits behind holes that the peer has filled: what answers it comes next.
+    fn pass_over_holes<R: Receiver<State = S>>(&mut self, dir: Dir, store: &mut Store, receiver: &mut R) {
+        while self.half(dir).stream.waits_in_vain() {
+            let (stream, mut outlet) = self.outlet(dir, store, receiver);
+            stream.pass_over_hole(&mut outlet);
+        }
     }
 
     fn payload<R: Receiver<State = S>>(
