@@ -253,12 +253,14 @@ impl<S> Flow<S> {
 
     fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let Arriving { at, ip, tcp, .. } = *packet;
-        let syn = self.connection.syn.as_ref().filter(|_| dir == Dir::Resp && tcp.has(Tcp::ACK));
+        // Who sends on after its SYN has had the SYN/ACK, even if that was not captured.
+        let is_opening = dir == Dir::Resp && !self.halves[Dir::Orig as usize].is_talking;
+        let syn = self.connection.syn.as_ref().filter(|_| is_opening && tcp.has(Tcp::ACK));
         // Data that came with the SYN may be acknowledged too (RFC 7413).
         let sent = self.connection.sides[Dir::Orig as usize].bytes;
         let answers_syn = syn.is_some_and(|syn| {
             let data = tcp.ack.wrapping_sub(syn.isn).wrapping_sub(1);
-            data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
+            u64::from(data) <= sent
         });
         self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
     }

@@ -17,6 +17,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         throttled(),
         throttled_in_clear(),
         throttled_and_cut(),
+        throttled_with_losses(),
         two_behind_one_address(),
         below_the_limit(),
         rejected(),
@@ -165,6 +166,37 @@ fn throttled_and_cut() -> Scenario {
         .expect_somewhere("imap-connection-limit")
         .expect_somewhere("imap-plaintext-credentials")
         .expect_somewhere("capture-snaplen")
+        .forbid("imap-account-lockout")
+        .forbid("imap-auth-rejected")
+}
+
+fn throttled_with_losses() -> Scenario {
+    let path = "imap-auth-throttled/hit-losses";
+    let mut lab = Lab::new(path);
+    let mut lost = None;
+    for number in 0..16u8 {
+        let mut talk = Talk::ready(&mut lab, at(1, u64::from(number) * 2), agent(number / 2));
+        let asked = talk.client(&format!("L1 LOGIN {USER} {PASSWORD}"));
+        talk.server("L1 OK LOGIN completed.");
+        talk.command("SELECT INBOX", "OK [READ-WRITE] SELECT completed.");
+        lost = lost.or((number == 5).then_some(asked));
+        talk.work(240 * SECOND, at(12, u64::from(number)));
+        talk.logout();
+    }
+    let answers = [0, 1, 30, 31].map(|second| {
+        let mut talk = Talk::ready(&mut lab, at(4, second), agent(9));
+        let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
+        talk.logout();
+        answer
+    });
+    let text = "The sniffer lost the log-in of one of the sixteen sessions; what the server answers to it tells of it.";
+    scenario(path, text, lab)
+        .damaged(|trace| trace.packets.retain(|packet| Some(packet.id) != lost))
+        .expect_on("imap-auth-throttled", USER, &answers[..1])
+        .expect_on("imap-connection-limit", USER, &answers[..1])
+        .severity("error")
+        .expect_somewhere("imap-plaintext-credentials")
+        .allow("capture-drops")
         .forbid("imap-account-lockout")
         .forbid("imap-auth-rejected")
 }
