@@ -6,81 +6,117 @@ use std::net::IpAddr;
 use super::handles::homes;
 use super::{Kind, Proof};
 use crate::facts::mapi::{Answer, Association, Difference, Mapi, RpcConnection, RpcKind, RpcRow};
-use crate::flow::Moment;
+use crate::flow::{FlowId, Moment};
 use crate::rules::mapi::{codes, fault, group, life, name, operation};
 use crate::rules::{Confidence, View};
 
 /// Groups that are presented where they were not issued, and groups that cannot be joined although they are alive.
 pub(super) fn groups<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
-    let mapi = &view.facts.mapi;
-    for association in &mapi.associations {
-        let (Some(id), Some(issuer)) = (association.group, issuer(mapi, association)) else { continue };
-        let Some(issued) = bind_of(mapi, issuer) else { continue };
+    for association in &view.facts.mapi.associations {
         for number in &association.strangers {
-            let connection = &mapi.connections[*number];
-            let Some((bind, refusal)) = bind_of(mapi, connection)
-                .and_then(|bind| Some((bind, turned_down(bind).or_else(|| not_known(mapi, connection))?)))
-            else {
-                continue;
-            };
-            let frames = || {
-                vec![
-                    (
-                        issuer.flow,
-                        issued.last(),
-                        format!("group {} is issued by {}", group(id), issuer.identity.name()),
-                    ),
-                    (connection.flow, bind.first(), format!("group {} is presented", group(id))),
-                    (connection.flow, bind.last(), "the answer".to_owned()),
-                ]
-            };
-            let alive = life::alive(view, association, *number, bind.last());
-            if let Some(difference) = issuer.identity.differs(&connection.identity) {
-                // After a fail-over the client tries its group once on the new server: that breaks nothing.
-                let is_over =
-                    alive.is_none() && life::over(view, issuer).is_some_and(|over| over <= bind.first().time);
-                if is_over || knew_before(mapi, connection, id, bind.first()) {
-                    continue;
-                }
-                proofs.push(Proof {
-                    kind: Kind::Group,
-                    client: association.client,
-                    confidence: Confidence::Proven,
-                    text: format!(
-                        "Association group {} was issued by {} and presented to {}, which {refusal}.{}",
-                        group(id),
-                        issuer.identity.name(),
-                        connection.identity.name(),
-                        told_apart(&difference),
-                    ),
-                    connections: vec![issuer, connection],
-                    group: Some(id),
-                    frames: frames(),
-                });
-            }
-            if let Some((living, answer)) = alive
-                && !issuer.identity.is_same(&connection.identity)
-                && turned_down(bind).is_some()
-            {
-                let seen = issuer.identity.differs(&connection.identity).is_some();
-                let mut frames = frames();
-                frames.push((living.flow, answer, "another connection of the group is answered".to_owned()));
-                proofs.push(Proof {
-                    kind: Kind::Join,
-                    client: association.client,
-                    confidence: if seen { Confidence::Proven } else { Confidence::Likely },
-                    text: format!(
-                        "{} {refusal}, although group {} is alive: {} goes on to be answered in it.",
-                        connection.identity.name(),
-                        group(id),
-                        name(living),
-                    ),
-                    connections: vec![living, connection],
-                    group: Some(id),
-                    frames,
-                });
-            }
+            let Some(stranger) = Stranger::new(view, association, *number) else { continue };
+            proofs.extend(stranger.elsewhere(view));
+            proofs.extend(stranger.refused());
         }
+    }
+}
+
+/// A connection that presented a group and is none of its members.
+struct Stranger<'v> {
+    client: IpAddr,
+    group: u32,
+    /// The connection on which the group was issued, and its bind.
+    issuer: (&'v RpcConnection, &'v RpcRow),
+    connection: &'v RpcConnection,
+    bind: &'v RpcRow,
+    /// Another connection of the group that goes on to be answered, and the moment of that answer.
+    alive: Option<(&'v RpcConnection, Moment)>,
+    /// What tells the machine from the issuer's.
+    difference: Option<Difference>,
+}
+
+impl<'v> Stranger<'v> {
+    fn new(view: &View<'v>, association: &Association, number: usize) -> Option<Self> {
+        let mapi = &view.facts.mapi;
+        let (group, issuer) = (association.group?, issuer(mapi, association)?);
+        let connection = mapi.connections.get(number)?;
+        let bind = bind_of(mapi, connection)?;
+        let difference = issuer.identity.differs(&connection.identity);
+        if difference.is_some() && knew_before(mapi, connection, group, bind.first()) {
+            return None;
+        }
+        Some(Stranger {
+            client: association.client,
+            group,
+            issuer: (issuer, bind_of(mapi, issuer)?),
+            connection,
+            bind,
+            alive: life::alive(view, association, number, bind.last()),
+            difference,
+        })
+    }
+
+    /// Another machine than that which issued the group cannot go on with it.
+    fn elsewhere(&self, view: &View<'v>) -> Option<Proof<'v>> {
+        let difference = self.difference.as_ref()?;
+        let (issuer, connection) = (self.issuer.0, self.connection);
+        let refusal = turned_down(self.bind).or_else(|| not_known(&view.facts.mapi, connection))?;
+        // After a fail-over the client tries its group once on the new server: that breaks nothing.
+        let over = life::over(view, issuer).filter(|_| self.alive.is_none());
+        if over.is_some_and(|over| over <= self.bind.first().time) {
+            return None;
+        }
+        Some(Proof {
+            kind: Kind::Group,
+            client: self.client,
+            confidence: Confidence::Proven,
+            text: format!(
+                "Association group {} was issued by {} and presented to {}, which {refusal}.{}",
+                group(self.group),
+                issuer.identity.name(),
+                connection.identity.name(),
+                told_apart(difference),
+            ),
+            connections: vec![issuer, connection],
+            group: Some(self.group),
+            frames: self.frames(),
+        })
+    }
+
+    /// The group is alive, and yet cannot be joined.
+    fn refused(&self) -> Option<Proof<'v>> {
+        let refusal = turned_down(self.bind)?;
+        let (living, answer) = self.alive?;
+        if self.issuer.0.identity.is_same(&self.connection.identity) {
+            return None;
+        }
+        let mut frames = self.frames();
+        frames.push((living.flow, answer, "another connection of the group is answered".to_owned()));
+        Some(Proof {
+            kind: Kind::Join,
+            client: self.client,
+            confidence: if self.difference.is_some() { Confidence::Proven } else { Confidence::Likely },
+            text: format!(
+                "{} {refusal}, although group {} is alive: {} goes on to be answered in it.",
+                self.connection.identity.name(),
+                group(self.group),
+                name(living),
+            ),
+            connections: vec![living, self.connection],
+            group: Some(self.group),
+            frames,
+        })
+    }
+
+    fn frames(&self) -> Vec<(FlowId, Moment, String)> {
+        let (issuer, issued) = self.issuer;
+        let issue = format!("group {} is issued by {}", group(self.group), issuer.identity.name());
+        let presented = format!("group {} is presented", group(self.group));
+        vec![
+            (issuer.flow, issued.last(), issue),
+            (self.connection.flow, self.bind.first(), presented),
+            (self.connection.flow, self.bind.last(), "the answer".to_owned()),
+        ]
     }
 }
 

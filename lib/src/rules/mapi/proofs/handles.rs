@@ -9,14 +9,6 @@ use crate::proto::dcerpc::event::Handle;
 use crate::rules::mapi::{codes, fault, life, name, operation};
 use crate::rules::{Confidence, View};
 
-/// Where a handle is known to be good: it was issued, or used with success.
-pub(super) struct Home<'v> {
-    connection: &'v RpcConnection,
-    number: usize,
-    at: Moment,
-    issued: bool,
-}
-
 /// Context handles that are presented where they were not issued.
 pub(super) fn handles<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
     let mapi = &view.facts.mapi;
@@ -73,6 +65,14 @@ pub(super) fn handles<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
             });
         }
     }
+}
+
+/// Where a handle is known to be good: it was issued, or used with success.
+pub(super) struct Home<'v> {
+    connection: &'v RpcConnection,
+    number: usize,
+    at: Moment,
+    issued: bool,
 }
 
 /// Where each handle is known to be good.
