@@ -1,55 +1,55 @@
 //! The threads that read one vantage point.
 //!
-//! Every worker sees every packet and takes those of its shards: telling that a packet is another one's costs a few
-//! loads, and nothing but the chunk is handed over. With one worker the same code runs without threads.
+//! Every worker sees every packet and takes those of its shards: nothing is copied, and nothing but the chunk is handed
+//! over. With one worker the same code runs without threads.
 
-use std::sync::mpsc;
 use std::thread;
 
 use crate::analyzer::Sink;
-use crate::capture::{FileInfo, Reader, Run};
+use crate::capture::{FileInfo, Reader};
 use crate::config::Config;
 use crate::error::Result;
 use crate::facts::Gathered;
+use crate::feed::Feed;
 use crate::packet::supported;
 use crate::shard::SHARDS;
-use crate::worker::{Overview, Worker};
-
-/// Runs of packets that wait for a worker. More of them would only leave the cache before they are looked at.
-const WAITING: usize = 4;
+use crate::worker::{self, Overview, Share, Worker};
 
 /// Reads to the end, or until the sink stops it: then `false`. Up to there, or to an error, everything was learnt.
 pub(crate) fn gather(reader: &mut Reader, config: &Config, sink: &mut dyn Sink) -> (Gathered, Result<bool>) {
     let workers = config.threads().min(SHARDS);
-    let ((learnt, overview), end) = thread::scope(|scope| {
-        let others = (1..workers).map(|index| {
-            let (sender, runs) = mpsc::sync_channel::<Run>(WAITING);
-            let thread = scope.spawn(move || {
-                let mut worker = Worker::new(config, index, workers);
-                runs.into_iter().for_each(|run| worker.take(&run));
-                worker.finish()
-            });
-            (sender, thread)
-        });
-        let (senders, threads): (Vec<_>, Vec<_>) = others.unzip();
-        let mut own = Worker::new(config, 0, workers);
-        let end = reader.for_each(workers > 1, |run, (read, total)| {
-            for sender in &senders {
-                // A worker that no longer listens has panicked, which shows when it is joined.
-                let _ = sender.send(run.clone());
-            }
-            own.take(run);
-            sink.progress(read, total)
-        });
-        drop(senders);
-        let joined =
-            threads.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        (own.finish().merge(joined), end)
+    let feed = Feed::new(reader, workers, worker::shards);
+    let work = |index, sink: &mut dyn Sink| work(Worker::new(config, index, workers), index, &feed, sink);
+    let (learnt, Overview { coverage, pings }) = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|index| scope.spawn(move || work(index, &mut ()))).collect();
+        let others = || others.into_iter().map(|other| other.join());
+        let own = work(0, sink);
+        own.merge(others().map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
     });
-    let Overview { coverage, pings } = overview;
+    let end = feed.end();
     let mut files = reader.files().to_vec();
     files.iter_mut().for_each(note_unread);
     (Gathered { files, coverage: coverage.finish(), pings, learnt }, end)
+}
+
+/// What one worker does.
+fn work(mut worker: Worker, index: usize, feed: &Feed<'_>, sink: &mut dyn Sink) -> Share {
+    /// Leaves also when the worker panics, so that the others do not wait for it.
+    struct Seat<'f, 'r>(&'f Feed<'r>, usize);
+    impl Drop for Seat<'_, '_> {
+        fn drop(&mut self) {
+            self.0.leave(self.1);
+        }
+    }
+    let seat = Seat(feed, index);
+    while let Some(batch) = feed.next(index) {
+        worker.take(&batch);
+        if !sink.progress(batch.progress.0, batch.progress.1) {
+            feed.stop();
+        }
+    }
+    drop(seat);
+    worker.finish()
 }
 
 /// Says which packets of a file were only counted.

@@ -15,6 +15,7 @@ mod crew;
 pub mod error;
 pub mod excerpt;
 pub mod facts;
+mod feed;
 pub mod flow;
 pub mod follow;
 pub mod packet;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::capture::{Head, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
+use crate::feed::Batch;
 use crate::flow::{Endpoint, FlowKey, FrameId, Moment, Unreachable};
 use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
@@ -58,10 +59,19 @@ impl Worker {
         }
     }
 
-    /// Takes what is its own of a run of packets.
-    pub(crate) fn take(&mut self, run: &Run) {
-        for head in &run.chunk.heads[run.heads.clone()] {
-            self.packet(run.file, head, run.chunk.packet(head));
+    /// Takes what is its own of a batch of packets.
+    pub(crate) fn take(&mut self, batch: &Batch) {
+        let mut shards = batch.shards.iter();
+        for run in &batch.runs {
+            for (head, shard) in run.chunk.heads[run.heads.clone()].iter().zip(shards.by_ref()) {
+                self.packets += 1;
+                if self.post.sees_all() {
+                    self.overview.coverage.packet(run.file, head);
+                }
+                if shard.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
+                    self.packet(run.file, head, run.chunk.packet(head));
+                }
+            }
         }
     }
 
@@ -80,22 +90,12 @@ impl Worker {
     }
 
     fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
-        self.packets += 1;
-        if self.post.sees_all() {
-            self.overview.coverage.packet(file, head);
-        }
-        if self.post.workers > 1
-            && let Some([src, dst]) = packet::ends(head.link, bytes)
-            && self.post.place(src, dst).is_none()
-        {
-            return;
-        }
         let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
         let packet = self.slicer.slice(head.link, bytes, head.original, head.time);
         let Some(ip) = packet.ip else { return };
         match packet.transport {
             Transport::Tcp(tcp) => {
-                let place = self.post.place((ip.src, tcp.src_port), (ip.dst, tcp.dst_port));
+                let place = self.post.place(shard([(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)]));
                 if let Some(shard) = place.and_then(|place| self.shards.get_mut(place)) {
                     shard.segment(self.packets, at, &packet);
                 }
@@ -120,11 +120,9 @@ impl Post {
         self.index == 0
     }
 
-    /// Where the shard of the connection between two ends stands, if it is one of this worker's.
-    fn place(&self, a: (IpAddr, u16), b: (IpAddr, u16)) -> Option<usize> {
-        let [a, b] = [a, b].map(|(ip, port)| Endpoint { ip, port });
-        let number = FlowKey::share(a, b, SHARDS);
-        (number % self.workers == self.index).then_some(number / self.workers)
+    /// Where a shard stands, if it is one of this worker's.
+    fn place(&self, shard: usize) -> Option<usize> {
+        (shard % self.workers == self.index).then_some(shard / self.workers)
     }
 }
 
@@ -144,6 +142,21 @@ impl Overview {
     }
 }
 
+/// The shard of each packet of a run, where a few bytes tell it: nearly everywhere.
+pub(crate) fn shards(run: &Run, out: &mut Vec<Option<u8>>) {
+    let heads = &run.chunk.heads[run.heads.clone()];
+    out.extend(heads.iter().map(|head| {
+        let ends = packet::ends(head.link, run.chunk.packet(head))?;
+        u8::try_from(shard(ends)).ok()
+    }));
+}
+
+/// The shard of the connection between two ends.
+fn shard(ends: [(IpAddr, u16); 2]) -> usize {
+    let [a, b] = ends.map(|(ip, port)| Endpoint { ip, port });
+    FlowKey::share(a, b, SHARDS)
+}
+
 /// Destination unreachable: RFC 792, RFC 4443 3.1.
 fn is_unreachable(icmp: &Icmp<'_>) -> bool {
     matches!((icmp.v6, icmp.kind), (false, 3) | (true, 1))
@@ -161,7 +174,7 @@ fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Ic
     let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
         return;
     };
-    let place = post.place((quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port));
+    let place = post.place(shard([(quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port)]));
     if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
         shard.unreachable(&quoted, error(at, ip, icmp));
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// roof, where the stages are put together.
 const STAGES: [&str; 8] = ["capture", "packet", "flow", "proto", "facts", "compare", "rules", "report"];
 const GROUND: [&str; 3] = ["error", "config", "time"];
-const ROOF: [&str; 9] =
-    ["analyzer", "crew", "worker", "shard", "follow", "excerpt", "records", "schema", "lib"];
+const ROOF: [&str; 10] =
+    ["analyzer", "crew", "feed", "worker", "shard", "follow", "excerpt", "records", "schema", "lib"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the sources are here") {

@@ -8,12 +8,10 @@
 //! file       chunk by chunk; searches the next record after damage (resync)
 //! pcap, pcapng    records of a chunk (walk)
 //! set        several files in the order of time
-//! ahead      all of this on a thread of its own
 //! record     one record at a time
 //! copy       the files again, as pcapng with comments
 //! ```
 
-mod ahead;
 mod chunk;
 mod compress;
 mod copy;
