@@ -28,7 +28,7 @@ impl Opening {
             return;
         }
         let bytes = bytes.get(..usize::from(COUNTED - self.length)).unwrap_or(bytes);
-        let is_aligned = self.length % WORD == 0;
+        let is_aligned = self.length.is_multiple_of(WORD);
         let (words, rest) = if is_aligned { bytes.as_chunks() } else { (&[][..], bytes) };
         for word in words {
             self.mix(u64::from_le_bytes(*word));
@@ -37,7 +37,7 @@ impl Opening {
         for byte in rest {
             self.rest |= u64::from(*byte) << (self.length % WORD * 8);
             self.length += 1;
-            if self.length % WORD == 0 {
+            if self.length.is_multiple_of(WORD) {
                 let word = std::mem::take(&mut self.rest);
                 self.mix(word);
             }

@@ -3,10 +3,13 @@
 use super::head::Fields;
 
 /// Bytes of a decoded body that are read, whatever it was coded from.
+#[cfg(feature = "compress")]
 const DECODED: u64 = 4 << 20;
 /// A short body may become so long.
+#[cfg(feature = "compress")]
 const SHORT: u64 = 64 << 10;
 /// The text of calls shrinks to a thirtieth; what grows by more than this is not text of calls.
+#[cfg(feature = "compress")]
 const GROWTH: u64 = 128;
 
 /// A coding that is understood.
@@ -76,10 +79,11 @@ fn inflate(mut from: impl std::io::Read, bound: u64) -> Decoded {
 /// Whether a body begins with the header of RFC 1950, 2.2: method 8, and a check of 5 bits.
 #[cfg(feature = "compress")]
 fn is_zlib(body: &[u8]) -> bool {
-    matches!(*body, [method, flags, ..] if method & 15 == 8 && u16::from_be_bytes([method, flags]) % 31 == 0)
+    matches!(*body, [method, flags, ..] if method & 15 == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31))
 }
 
-#[cfg(all(test, feature = "compress"))]
+#[cfg(test)]
+#[cfg(feature = "compress")]
 mod tests {
     use std::io::Write;
 
