@@ -265,7 +265,7 @@ fn dead_group() -> Scenario {
 }
 
 fn dead_group_at_the_end() -> Scenario {
-    let path = "mapi-context-fault/miss-dead-group-at-the-end";
+    let path = "mapi-affinity-break/miss-dead-group-at-the-end";
     let mut lab = Lab::new(path);
     let first = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
     first.work(at(1, 0), handle(1)).close(at(2, 0)).play(&mut lab, unity(), array());
