@@ -18,6 +18,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         throttled_in_clear(),
         throttled_and_cut(),
         throttled_with_losses(),
+        throttled_by_the_store(),
         two_behind_one_address(),
         below_the_limit(),
         rejected(),
@@ -166,6 +167,21 @@ fn throttled_and_cut() -> Scenario {
         .expect_somewhere("imap-connection-limit")
         .expect_somewhere("imap-plaintext-credentials")
         .expect_somewhere("capture-snaplen")
+        .forbid("imap-account-lockout")
+        .forbid("imap-auth-rejected")
+}
+
+fn throttled_by_the_store() -> Scenario {
+    let path = "imap-auth-throttled/hit-store";
+    let mut lab = Lab::new(path);
+    eight_agents(&mut lab, 12);
+    let answers = [0, 1, 20, 21, 40, 41].map(|second| refused(&mut lab, at(4, second), 9));
+    let text = "IMAP allows 2400 sessions, yet the seventeenth is refused: the mailbox store's own limit is sixteen.";
+    scenario(path, text, lab)
+        .imap_limit("user=2400")
+        .expect_on("imap-auth-throttled", USER, &answers[..1])
+        .severity("error")
+        .allow("imap-connection-limit")
         .forbid("imap-account-lockout")
         .forbid("imap-auth-rejected")
 }
