@@ -465,7 +465,7 @@ fn reachability(view: &View<'_>, reach: &Reach) -> ReachabilityRecord {
         connected: reach.connected,
         refused: reach.refused.len() as u64,
         unanswered: reach.unanswered.len() as u64,
-        icmp: reach.icmp.len() as u64,
+        icmp: reach.icmp.len() as u64 + reach.echo_errors.map_or(0, |errors| errors.count),
         echo_requests: reach.echo_requests,
         echo_replies: reach.echo_replies,
     }

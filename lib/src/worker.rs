@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::feed::Batch;
 use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
-use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted};
+use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
 
 /// The part of the allowed memory that IP fragments may take.
@@ -127,11 +127,16 @@ impl Post {
 }
 
 impl Overview {
-    /// Echo: RFC 792, RFC 4443 4.
+    /// Echo: RFC 792, RFC 4443 4; and errors in answer to it.
     fn ping(&mut self, at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
         match (icmp.v6, icmp.kind) {
             (false, 8) | (true, 128) => self.pings.echo(ip.src, ip.dst, true, at),
             (false, 0) | (true, 129) => self.pings.echo(ip.src, ip.dst, false, at),
+            _ if is_unreachable(icmp) => {
+                if let Some((client, server)) = quoted_echo(icmp.body, icmp.v6) {
+                    self.pings.error(client, server, error(at, ip, icmp));
+                }
+            }
             _ => {}
         }
     }
@@ -152,8 +157,17 @@ fn shard(a: (&IpAddr, u16), b: (&IpAddr, u16)) -> usize {
 }
 
 /// Destination unreachable: RFC 792, RFC 4443 3.1.
+fn is_unreachable(icmp: &Icmp<'_>) -> bool {
+    matches!((icmp.v6, icmp.kind), (false, 3) | (true, 1))
+}
+
+fn error(at: Moment, ip: &Ip, icmp: &Icmp<'_>) -> Unreachable {
+    Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code }
+}
+
+/// Tells a connection of the error that quotes it.
 fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
-    if !matches!((icmp.v6, icmp.kind), (false, 3) | (true, 1)) {
+    if !is_unreachable(icmp) {
         return;
     }
     let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
@@ -161,7 +175,7 @@ fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Ic
     };
     let place = post.place(shard((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port)));
     if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
-        shard.unreachable(&quoted, Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code });
+        shard.unreachable(&quoted, error(at, ip, icmp));
     }
 }
 

@@ -57,11 +57,19 @@ fn csv(
     rows: impl IntoIterator<Item = impl Serialize>,
 ) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
-    writer.write_record(head)?;
+    writer.write_record(head).map_err(written)?;
     for row in rows {
-        writer.write_record(fields(&row)?.values().map(cell))?;
+        writer.write_record(fields(&row)?.values().map(cell)).map_err(written)?;
     }
     writer.flush()
+}
+
+/// What went wrong with the output itself: who closed a pipe has seen enough, and only its own error says so.
+fn written(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// A paragraph per row with a line per field that is known.

@@ -85,6 +85,17 @@ pub struct Reach {
     pub echo_replies: u64,
     /// The longest row of echo requests without any reply.
     pub silent_pings: Option<SilentPings>,
+    /// ICMP errors that quote echo requests.
+    pub echo_errors: Option<EchoErrors>,
+}
+
+/// ICMP errors in answer to echo requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoErrors {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Unreachable,
 }
 
 /// Echo requests between two hosts without a reply.
@@ -177,6 +188,7 @@ impl Reach {
             echo_requests: 0,
             echo_replies: 0,
             silent_pings: None,
+            echo_errors: None,
         }
     }
 
@@ -209,23 +221,14 @@ struct Echoes {
     /// The row that goes on, and the longest one.
     silent: Option<SilentPings>,
     longest: Option<SilentPings>,
+    errors: Option<EchoErrors>,
 }
 
 impl Pings {
     /// Counts an echo request or reply from `src` to `dst`.
     pub(crate) fn echo(&mut self, src: IpAddr, dst: IpAddr, is_request: bool, at: Moment) {
         let pair = if is_request { (src, dst) } else { (dst, src) };
-        if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&pair) {
-            self.dropped += 1;
-            return;
-        }
-        let echoes = self.pairs.entry(pair).or_insert(Echoes {
-            first: at,
-            requests: 0,
-            replies: 0,
-            silent: None,
-            longest: None,
-        });
+        let Some(echoes) = self.pair(pair, at) else { return };
         echoes.requests += u64::from(is_request);
         echoes.replies += u64::from(!is_request);
         if !is_request {
@@ -240,6 +243,28 @@ impl Pings {
         });
     }
 
+    /// Counts an ICMP error in answer to an echo request from `client` to `server`.
+    pub(crate) fn error(&mut self, client: IpAddr, server: IpAddr, error: Unreachable) {
+        let Some(echoes) = self.pair((client, server), error.at) else { return };
+        echoes.errors.get_or_insert(EchoErrors { count: 0, first: error }).count += 1;
+    }
+
+    /// The echo packets of a pair of hosts; `None` when there are too many pairs.
+    fn pair(&mut self, pair: (IpAddr, IpAddr), at: Moment) -> Option<&mut Echoes> {
+        if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&pair) {
+            self.dropped += 1;
+            return None;
+        }
+        Some(self.pairs.entry(pair).or_insert(Echoes {
+            first: at,
+            requests: 0,
+            replies: 0,
+            silent: None,
+            longest: None,
+            errors: None,
+        }))
+    }
+
     /// The bound on pairs of hosts, and how many packets were not counted because of it.
     pub(crate) fn limit(&self) -> (u64, u64) {
         (PAIRS as u64, self.dropped)
@@ -252,6 +277,7 @@ impl Pings {
                 echo_requests: echoes.requests,
                 echo_replies: echoes.replies,
                 silent_pings: echoes.longest,
+                echo_errors: echoes.errors,
                 ..Reach::new(client, server, Service::Ping, echoes.first)
             }
         })
@@ -349,6 +375,17 @@ mod tests {
         }
         let rows = reach(&[], &Ports::default(), pings);
         assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
+    }
+
+    #[test]
+    fn errors_belong_to_the_pair_whose_request_they_quote() {
+        let mut pings = Pings::default();
+        pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, Moment::default());
+        pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(1));
+        pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(13));
+        let rows = reach(&[], &Ports::default(), pings);
+        assert_eq!(rows[0].echo_errors, Some(EchoErrors { count: 2, first: icmp(1) }));
+        assert_eq!(rows.len(), 1);
     }
 
     #[test]

@@ -226,8 +226,7 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
-    /// The first packet, second copies and resets not counted, that came from another hardware address: it and its
-    /// TTL.
+    /// The first packet, second copies not counted, that came from another hardware address: it and its TTL.
     pub other_mac: Option<([u8; 6], u8, Moment)>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,

@@ -2,7 +2,8 @@
 //!
 //! Offset 0 is the first byte after the SYN, or the first payload byte seen where the capture began later. The first
 //! copy of a byte wins. What comes in order is handed on as the slice it came in; only what comes early is copied,
-//! into a bounded store. A hole is waited for until the flow ends or the store is full.
+//! into a bounded store. A hole is waited for until the peer acknowledges what lies behind it, as then it has come and
+//! was not captured, or the flow ends, or the store is full.
 
 use sha2::{Digest, Sha256};
 
@@ -182,6 +183,27 @@ impl Stream {
             (true, true) => Arrival::Late,
             (true, false) => Arrival::New,
         }
+    }
+
+    /// Whether the peer has acknowledged bytes behind the first hole: what fills it will not be sent again.
+    pub(super) fn waits_in_vain(&self) -> bool {
+        let Some(front) = self.pending.front().filter(|front| front.start > self.next) else {
+            return false;
+        };
+        let (Some(answered), Some(origin)) = (self.answered, self.origin) else {
+            return false;
+        };
+        let beyond = answered.wrapping_sub(origin.wrapping_add(front.start as u32));
+        (1..=FARTHEST).contains(&u64::from(beyond)) && front.start - self.next <= FARTHEST
+    }
+
+    /// Gives the first hole up.
+    pub(super) fn pass_over_hole<K: Sink>(&mut self, outlet: &mut Outlet<'_, K>) {
+        let Some((start, at)) = self.pending.front().map(|front| (front.start, front.at)) else {
+            return;
+        };
+        self.skip(start, at, outlet);
+        self.drain(self.top.saturating_sub(1), outlet);
     }
 
     /// The FIN of this direction, at sequence number `seq`.

@@ -133,6 +133,7 @@ impl<S> Flow<S> {
             self.reset(dir, packet);
         } else {
             self.acknowledge(dir, tcp);
+            self.pass_over_holes(dir.flip(), store, receiver);
         }
         self.payload(dir, packet, store, receiver);
     }
@@ -219,11 +220,11 @@ impl<S> Flow<S> {
             let (low, high) = side.ttl_range;
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
             side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
-            if let (Some(first), Some(mac)) = (side.mac, packet.mac)
-                && first != mac
-            {
-                side.other_mac.get_or_insert((mac, ttl, packet.at));
-            }
+        }
+        if let (Some(first), Some(mac)) = (side.mac, packet.mac)
+            && first != mac
+        {
+            side.other_mac.get_or_insert((mac, ttl, packet.at));
         }
         if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             half.is_talking = true;
@@ -254,12 +255,14 @@ impl<S> Flow<S> {
 
     fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let Arriving { at, ip, tcp, .. } = *packet;
-        let syn = self.connection.syn.as_ref().filter(|_| dir == Dir::Resp && tcp.has(Tcp::ACK));
+        // Who sends on after its SYN has had the SYN/ACK, even if that was not captured.
+        let is_opening = dir == Dir::Resp && !self.halves[Dir::Orig as usize].is_talking;
+        let syn = self.connection.syn.as_ref().filter(|_| is_opening && tcp.has(Tcp::ACK));
         // Data that came with the SYN may be acknowledged too (RFC 7413).
         let sent = self.connection.sides[Dir::Orig as usize].bytes;
         let answers_syn = syn.is_some_and(|syn| {
             let data = tcp.ack.wrapping_sub(syn.isn).wrapping_sub(1);
-            data == 0 || (!self.halves[Dir::Orig as usize].is_talking && u64::from(data) <= sent)
+            u64::from(data) <= sent
         });
         self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
         if tcp.has(Tcp::ACK) {
@@ -282,6 +285,14 @@ impl<S> Flow<S> {
             self.side(dir).zero_windows += 1;
         }
         self.half(dir).window_is_closed = closed;
+    }
+
+    /// Hands on what waits behind holes that the peer has filled: what answers it comes next.
+    fn pass_over_holes<R: Receiver<State = S>>(&mut self, dir: Dir, store: &mut Store, receiver: &mut R) {
+        while self.half(dir).stream.waits_in_vain() {
+            let (stream, mut outlet) = self.outlet(dir, store, receiver);
+            stream.pass_over_hole(&mut outlet);
+        }
     }
 
     fn payload<R: Receiver<State = S>>(

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::Icmp;
-use super::ip::{self, protocol};
+use super::ip::{self, Payload, protocol};
 use super::span::{Span, be16};
+use super::{Icmp, Ip};
 
 /// Reads an ICMP (RFC 792) or ICMPv6 (RFC 4443) message; type and code must be there.
 pub(super) fn icmp(span: Span<'_>, v6: bool) -> Option<Icmp<'_>> {
@@ -38,16 +38,7 @@ pub struct Quoted {
 /// `None` when the ports are not there, when it is a later fragment or neither TCP nor UDP, or when its IP version is
 /// not that of the message.
 pub fn quoted(body: &[u8], v6: bool) -> Option<Quoted> {
-    let (ip, mut payload) = ip::datagram(Span::whole(body)).filter(|(ip, _)| ip.src.is_ipv6() == v6)?;
-    loop {
-        if payload.place.is_some_and(|place| place.offset > 0) {
-            return None;
-        }
-        let Some(next) = ip::extension(&ip, &payload) else {
-            break;
-        };
-        payload = next;
-    }
+    let (ip, payload) = quoted_packet(body, v6)?;
     if !matches!(payload.protocol, protocol::TCP | protocol::UDP) {
         return None;
     }
@@ -61,6 +52,28 @@ pub fn quoted(body: &[u8], v6: bool) -> Option<Quoted> {
         dst_port: be16(bytes, 2)?,
         seq: seq.filter(|_| payload.protocol == protocol::TCP),
     })
+}
+
+/// Who asked whom in the echo request that the body of an ICMP error quotes; `None` when it quotes something else.
+pub fn quoted_echo(body: &[u8], v6: bool) -> Option<(IpAddr, IpAddr)> {
+    let (ip, payload) = quoted_packet(body, v6)?;
+    let (protocol, request) = if v6 { (protocol::ICMPV6, 128) } else { (protocol::ICMP, 8) };
+    let is_request = payload.protocol == protocol && payload.span.bytes.first() == Some(&request);
+    is_request.then_some((ip.src, ip.dst))
+}
+
+/// The packet that the body of an ICMP error quotes, without its extension headers.
+fn quoted_packet(body: &[u8], v6: bool) -> Option<(Ip, Payload<'_>)> {
+    let (ip, mut payload) = ip::datagram(Span::whole(body)).filter(|(ip, _)| ip.src.is_ipv6() == v6)?;
+    loop {
+        if payload.place.is_some_and(|place| place.offset > 0) {
+            return None;
+        }
+        let Some(next) = ip::extension(&ip, &payload) else {
+            return Some((ip, payload));
+        };
+        payload = next;
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +107,21 @@ mod tests {
         }
         let udp = sample::ipv4(protocol::UDP, &sample::udp(53, 54, b"hello"));
         assert_eq!(quoted(&udp, false).map(|quoted| (quoted.dst_port, quoted.seq)), Some((54, None)));
+    }
+
+    #[test]
+    fn an_error_may_quote_an_echo_request_but_no_reply() {
+        for (protocol, request, v6) in [(protocol::ICMP, 8, false), (protocol::ICMPV6, 128, true)] {
+            let quote = |kind: u8| {
+                let echo = [kind, 0, 0, 0, 0, 1, 0, 2];
+                if v6 { sample::ipv6(protocol, &echo) } else { sample::ipv4(protocol, &echo) }
+            };
+            let found = quoted_echo(&quote(request), v6).unwrap();
+            assert_eq!((found.0.is_ipv6(), found.0 != found.1), (v6, true));
+            assert_eq!(quoted_echo(&quote(request + 1), v6), None);
+            assert_eq!(quoted_echo(&quote(request), !v6), None);
+            assert_eq!(quoted(&quote(request), v6), None);
+        }
     }
 
     #[test]

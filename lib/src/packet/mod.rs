@@ -14,7 +14,7 @@ mod span;
 mod tcp;
 mod tunnel;
 
-pub use icmp::{Quoted, quoted};
+pub use icmp::{Quoted, quoted, quoted_echo};
 pub use link::supported;
 pub use tcp::{TcpOption, tcp_options};
 

@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod coding;
 mod exchange;
 mod head;
 mod lane;

@@ -284,6 +284,14 @@ impl Tls {
         current
     }
 
+    /// Whether the other end answers a ClientHello with something else than TLS, which it does where it has no
+    /// certificate, or expects no TLS.
+    fn is_answered_in_clear(&mut self, dir: Dir, bytes: &[u8]) -> bool {
+        let asked =
+            dir != self.client && self.current.as_ref().is_some_and(|current| current.hello.is_some());
+        asked && self.side(dir).lane.is_fresh() && lane::probe(bytes) == Some(false)
+    }
+
     fn emit(&mut self, out: &mut Vec<Event>) {
         out.extend(self.current.take().map(Event::Tls));
     }
@@ -298,6 +306,10 @@ fn read(message: &[u8]) -> Option<TlsMessageHandshake<'_>> {
 
 impl Dissector for Tls {
     fn data(&mut self, dir: Dir, bytes: &[u8], at: Moment, out: &mut Vec<Event>) -> ControlFlow<usize> {
+        if self.is_answered_in_clear(dir, bytes) {
+            self.emit(out);
+            return ControlFlow::Break(0);
+        }
         let mut rest = bytes;
         while !self.is_done
             && let Some(piece) = self.side(dir).lane.next(&mut rest)

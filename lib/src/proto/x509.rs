@@ -1,7 +1,9 @@
 //! The fields of a certificate that rules ask for (RFC 5280), and whether one certificate signed another.
 
+mod constraints;
 mod names;
 
+pub use constraints::NameConstraints;
 pub use names::ServerName;
 
 use std::net::IpAddr;
@@ -72,6 +74,8 @@ pub struct Fields {
     pub authority_key: Option<Box<[u8]>>,
     /// Whether it may issue certificates (basic constraints); `None` without the extension.
     pub is_ca: Option<bool>,
+    /// The names for which it may issue certificates; `None` without the extension.
+    pub constraints: Option<NameConstraints>,
 }
 
 /// Subject alternative names (RFC 5280, 4.2.1.6).
@@ -170,6 +174,7 @@ impl Fields {
             subject_key: None,
             authority_key: None,
             is_ca: None,
+            constraints: None,
         };
         for extension in parsed.extensions() {
             match extension.parsed_extension() {
@@ -181,6 +186,9 @@ impl Fields {
                     fields.authority_key = key.key_identifier.as_ref().map(|key| key.0.into());
                 }
                 ParsedExtension::BasicConstraints(basic) => fields.is_ca = Some(basic.ca),
+                ParsedExtension::NameConstraints(names) => {
+                    fields.constraints = Some(NameConstraints::of(names));
+                }
                 _ => {}
             }
         }

@@ -33,7 +33,7 @@ class Authority:
         self.cn = cn
         self.cert = (issuer or self).issue(cn, self.key, digest=digest, ca=True, **more)
 
-    def issue(self, cn, key, san=(NAME,), digest=hashes.SHA256(), ca=False, valid=LONG):
+    def issue(self, cn, key, san=(NAME,), digest=hashes.SHA256(), ca=False, valid=LONG, permitted=()):
         issuer = getattr(self, "cert", None)
         name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Corp"), x509.NameAttribute(NameOID.COMMON_NAME, cn)])
         made = (x509.CertificateBuilder().subject_name(name).issuer_name(issuer.subject if issuer else name).public_key(key.public_key())
@@ -43,6 +43,8 @@ class Authority:
                 .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False))
         if not ca and san:
             made = made.add_extension(x509.SubjectAlternativeName([general_name(one) for one in san]), critical=False)
+        if permitted:
+            made = made.add_extension(x509.NameConstraints([general_name(one) for one in permitted], None), critical=True)
         if isinstance(digest, str):
             return self.sign_by_openssl(cn, key, digest, ca)
         return made.sign(self.key, digest)
@@ -234,6 +236,11 @@ def main():
     talk("md5", Server(inter, renewed.cert, digest="md5"), serve=old, ask=[*old, *tls12])
     odd = Authority("Example Odd CA", root, key=ec.generate_private_key(ec.SECP521R1()))
     talk("odd-curve", Server(odd, odd.cert, digest=hashes.SHA512()), ask=tls12)
+
+    own = Authority("Example Web CA", root, permitted=("web.example.com", "corp.example.com"))
+    talk("constrained", Server(own, own.cert, root.cert), ask=tls12)
+    foreign = Authority("Example Web CA", root, permitted=("web.example.com",))
+    talk("constrained-elsewhere", Server(foreign, foreign.cert, root.cert), ask=tls12)
 
     if len(sys.argv) > 1:
         return

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::cuc::Lab;
+use crate::recorded::Recording;
 use crate::site::{EXCHANGE, far, near};
 use crate::tcp::{Conversation, Side, Stack};
 use crate::time::{Nanos, SECOND};
@@ -112,6 +113,11 @@ impl<'t> Talk<'t> {
     /// Lets time pass up to a moment.
     pub fn wait_until(&mut self, moment: Nanos) {
         self.tcp.wait_until(moment);
+    }
+
+    /// What was recorded of both sides.
+    pub fn record(&mut self, recording: &Recording) {
+        recording.play(&mut self.tcp);
     }
 
     /// Lines of the client; the last packet is named.

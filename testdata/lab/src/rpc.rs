@@ -229,6 +229,44 @@ impl Line {
         packets
     }
 
+    /// Puts it on the wire as RPC over HTTP: what the client says goes through the IN channel, what the server says
+    /// comes through the OUT channel (MS-RPCH 2.1.2). Gives the last packet of each thing said.
+    pub fn play_over_http(
+        &self,
+        lab: &mut Lab,
+        client: Host,
+        server: Host,
+        cookie: [u8; 16],
+    ) -> Vec<PacketId> {
+        let mut packets = Vec::new();
+        for (method, side) in [("RPC_OUT_DATA", Side::Responder), ("RPC_IN_DATA", Side::Originator)] {
+            let port = lab.next_port();
+            let mut talk = Conversation::new(&mut lab.trace, self.at, (client, port), (server, 80));
+            talk.handshake();
+            let open = rts(&cookie, if side == Side::Responder { 1 } else { 2 });
+            talk.send(Side::Originator, &[channel_head(method, open.len()), open].concat());
+            talk.ack(Side::Responder);
+            if side == Side::Responder {
+                let accepted = "HTTP/1.1 200 Success\r\nContent-Type: application/rpc\r\nContent-Length: 1073741824\r\n\r\n";
+                talk.send(Side::Responder, accepted.as_bytes());
+                talk.ack(Side::Originator);
+            }
+            for (number, (at, _, bytes)) in self.said.iter().enumerate().filter(|(_, said)| said.1 == side) {
+                talk.wait_until(*at);
+                packets.extend(talk.send(side, bytes).last().map(|packet| (number, *packet)));
+            }
+            if let Some((at, _)) = self.end {
+                talk.wait_until(at);
+                talk.fin(Side::Originator);
+                talk.fin(Side::Responder);
+                talk.ack(Side::Originator);
+            }
+        }
+        lab.trace.sort();
+        packets.sort_unstable_by_key(|(number, _)| *number);
+        packets.into_iter().map(|(_, packet)| packet).collect()
+    }
+
     fn sealed(&self, stub: &[u8]) -> Vec<u8> {
         match self.security {
             Some(Security { level: 6, .. }) => stub.iter().map(|byte| byte.wrapping_mul(29) ^ 0x6b).collect(),
@@ -251,6 +289,16 @@ impl Line {
         pdu[8..10].copy_from_slice(&length.to_le_bytes());
         self.said.push((at, side, pdu));
     }
+}
+
+/// The head of the request that opens a channel (MS-RPCH 2.1.2.1): the IN channel is to carry much.
+pub fn channel_head(method: &str, length: usize) -> Vec<u8> {
+    let length = if method == "RPC_IN_DATA" { 1 << 30 } else { length };
+    format!(
+        "{method} /rpc/rpcproxy.dll?ex01.corp.example.com:6001 HTTP/1.1\r\nAccept: application/rpc\r\nUser-Agent: \
+         MSRPC\r\nHost: mail.corp.example.com\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// The RTS PDU that opens a channel of RPC over HTTP: version, virtual connection, channel (MS-RPCH 2.2.4.2).

@@ -1,6 +1,6 @@
 //! What one shard learns of IMAP, and how it is put in order at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -113,18 +113,31 @@ impl Imap {
         let full = LimitHits { store: "IMAP rows", limit: self.limit as u64, hits: self.dropped };
         let mut rows = std::mem::take(&mut self.rows);
         rows.sort_by_key(|row| (row.last.frame, row.flow));
-        for row in &mut rows {
-            let offer = self.offers.get(&row.server);
-            if let Some(login) = row.login.as_mut().filter(|login| login.is_offered.is_none()) {
-                login.is_offered = offer.map(|offer| offer.has(login.way));
-            }
-        }
+        self.judge_offers(&mut rows);
         let sessions = sessions(connections, &self.told, &rows, ports, begin);
         rows.retain(|row| sessions.binary_search_by_key(&row.flow, |session| session.flow).is_ok());
         let open = Counts::new(&sessions);
         let mut facts = ImapFacts { rows, sessions, servers: self.servers, open };
         facts.count_open();
         (facts, full)
+    }
+
+    /// Says of the log-ins before which the server offered nothing what it offers at other times. A way in which
+    /// anybody was let in is allowed, whatever the list says.
+    fn judge_offers(&self, rows: &mut [ImapRow]) {
+        let taken: BTreeSet<(Endpoint, Way)> = rows
+            .iter()
+            .filter(|row| row.is_accepted_login())
+            .filter_map(|row| Some((row.server, row.login.as_ref()?.way)))
+            .collect();
+        for row in rows {
+            let Some(login) = &mut row.login else { continue };
+            let offer = || self.offers.get(&row.server).map(|offer| offer.has(login.way));
+            login.is_offered = match taken.contains(&(row.server, login.way)) {
+                true => Some(true),
+                false => login.is_offered.or_else(offer),
+            };
+        }
     }
 
     fn status(&mut self, flow: FlowId, client: Endpoint, server: Endpoint, kind: ImapKind, reply: &Reply) {

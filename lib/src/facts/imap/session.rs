@@ -213,7 +213,8 @@ fn turned_away(connection: &Connection, client: Dir, rows: &[&ImapRow]) -> Optio
     by_client.is_none_or(|at| by_server < at).then_some(TurnedAway::Silently(by_server))
 }
 
-/// When the client said that it goes: its LOGOUT, or a command that the server answers after its BYE.
+/// When the client said that it goes: its LOGOUT, or a command that the server answers after its BYE, where that comes
+/// first: the LOGOUT was not captured, or only after its answer.
 fn logout(rows: &[&ImapRow], bye: Option<Moment>) -> Option<Moment> {
     let said = rows.iter().find(|row| row.command == Some("LOGOUT")).map(|row| row.first);
     let answered = |row: &&&ImapRow| {
@@ -222,7 +223,8 @@ fn logout(rows: &[&ImapRow], bye: Option<Moment>) -> Option<Moment> {
             && row.status() == Some(Status::Ok)
             && bye.is_some_and(|bye| row.settled() >= bye)
     };
-    said.or_else(|| rows.iter().find(answered).and(bye))
+    let shown = rows.iter().find(answered).and(bye);
+    said.into_iter().chain(shown).min()
 }
 
 /// Gives sessions whose log-in was not captured the account that they can only belong to: the one that the same

@@ -17,7 +17,7 @@ pub struct Association {
     pub group: Option<u32>,
     /// Its connections; the first one is that on which the group was issued, or first seen.
     pub members: Vec<usize>,
-    /// Connections that asked to join it and were refused, or were given another group.
+    /// Connections that asked to join it and were refused, were given another group, or met another machine.
     pub strangers: Vec<usize>,
     /// When the group was issued, or first seen.
     pub first: Moment,
@@ -41,8 +41,8 @@ pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
                 association.client == client && association.group == Some(group) && !(same && differs)
             })
         };
-        if presented.is_some()
-            && presented != granted
+        let joined = granted.filter(|_| granted == presented).and_then(|group| known(&all, group, true));
+        if joined.is_none()
             && let Some(place) = presented.and_then(|group| known(&all, group, false))
         {
             all[place].strangers.push(number);
@@ -50,7 +50,6 @@ pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
         if matches!(bind.map(|bind| bind.answer), Some(Answer::Nak(_) | Answer::Fault(_) | Answer::None)) {
             continue;
         }
-        let joined = granted.filter(|_| granted == presented).and_then(|group| known(&all, group, true));
         match joined {
             Some(place) => all[place].members.push(number),
             None => all.push(Association {

@@ -37,16 +37,39 @@ fn half_closed_connections_go_on() {
 }
 
 #[test]
-fn a_hole_is_a_gap_only_at_the_end_and_what_was_acknowledged_is_missing() {
+fn a_hole_is_a_gap_at_the_end_and_what_was_acknowledged_is_missing() {
     let mut wire = Wire::new();
     wire.shake();
     wire.up(ACK, 111, 501, "after");
-    wire.down(ACK, 501, 216, "");
+    wire.down(ACK, 501, 111, "");
     assert_eq!(wire.log.calls.len(), 1);
+    wire.down(ACK, 501, 216, "");
     let (rows, calls, _) = wire.finish();
     assert_eq!(calls[1..4], ["Orig gap 10 @4", "Orig after @4", "Orig gap 100 @4"]);
     let side = rows[0].side(Dir::Orig);
     assert_eq!((side.bytes, side.missing, side.acked_unseen), (5, 110, true));
+}
+
+#[test]
+fn an_answer_comes_after_the_question_behind_a_hole() {
+    let mut wire = Wire::new();
+    wire.shake();
+    wire.up(ACK, 111, 501, "question");
+    wire.up(ACK, 129, 501, "more");
+    wire.down(ACK, 501, 119, "answer");
+    wire.up(ACK, 101, 507, "late");
+    let (rows, calls, _) = wire.finish();
+    let expected = [
+        "open 1 10.0.0.1:40000",
+        "Orig gap 10 @4",
+        "Orig question @4",
+        "Resp answer @6",
+        "Orig gap 10 @5",
+        "Orig more @5",
+        "end 1 Open @7",
+    ];
+    assert_eq!(calls, expected);
+    assert_eq!((rows[0].side(Dir::Orig).bytes, rows[0].side(Dir::Orig).missing), (12, 20));
 }
 
 #[test]

@@ -67,10 +67,12 @@ impl RpcHttp {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("Content-Length").then(|| value.trim().parse::<u64>().ok()).flatten()
         });
-        let left = length.unwrap_or(0);
         if dir != self.client {
-            return Side::Body { left, pdus: start.split(' ').nth(1) == Some("200") };
+            let pdus = start.split(' ').nth(1) == Some("200");
+            // An OUT channel without a length lasts as long as its connection (RFC 9112, 6.3).
+            return Side::Body { left: length.unwrap_or(if pdus { u64::MAX } else { 0 }), pdus };
         }
+        let left = length.unwrap_or(0);
         let mut words = start.split(' ');
         let method = words.next().unwrap_or_default();
         // `/rpc/rpcproxy.dll?server:port`.
@@ -193,6 +195,44 @@ mod tests {
                 _ => None,
             })
             .collect()
+    }
+
+    /// A response with four bytes of stub to call 2.
+    const RESPONSE: [u8; 28] =
+        [5, 0, 2, 3, 0x10, 0, 0, 0, 28, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn answers_are_read_from_an_accepted_out_channel_only() {
+        let request = b"RPC_OUT_DATA /rpc/rpcproxy.dll?ex1:6001 HTTP/1.1\r\nContent-Length: 76\r\n\r\n";
+        let answers = |head: &str| {
+            let mut http = RpcHttp::new(Dir::Orig);
+            let mut out = Vec::new();
+            let _ = http.data(Dir::Orig, &[&request[..], &conn_a1()].concat(), Moment::default(), &mut out);
+            let asked = out.len();
+            let reply = [head.as_bytes(), &RESPONSE].concat();
+            let _ = http.data(Dir::Resp, &reply, Moment::default(), &mut out);
+            http.end(Close::Fin, Moment::default(), &mut out);
+            rpcs(out.split_off(asked)).len()
+        };
+        assert_eq!(answers("HTTP/1.1 200 Success\r\nContent-Length: 1073741824\r\n\r\n"), 1);
+        assert_eq!(answers("HTTP/1.1 200 Success\r\n\r\n"), 1, "without a length it lasts");
+        assert_eq!(answers("HTTP/1.1 503 RPC Error: 6ba\r\nContent-Length: 28\r\n\r\n"), 0);
+    }
+
+    #[test]
+    fn a_refused_log_in_leaves_the_connection_to_the_next_request() {
+        let mut http = RpcHttp::new(Dir::Orig);
+        let mut out = Vec::new();
+        let first = b"RPC_IN_DATA /rpc/rpcproxy.dll?ex1:6001 HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+        let _ = http.data(Dir::Orig, first, Moment::default(), &mut out);
+        let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nno no";
+        let _ = http.data(Dir::Resp, refusal, Moment::default(), &mut out);
+        assert!(out.is_empty(), "nothing was opened");
+        let second = b"RPC_IN_DATA /rpc/rpcproxy.dll?ex1:6001 HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n";
+        let _ = http.data(Dir::Orig, &[&second[..], &conn_a1()].concat(), Moment::default(), &mut out);
+        let channels = rpcs(out);
+        assert!(matches!(&channels[..], [Rpc::Channel(one), Rpc::Channel(two)]
+            if one.is_in && two.cookie == Some(Guid([7; 16]))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::body::{Body, Fed, Framing, Skipped};
+use super::coding::Coding;
 use super::{Probe, head};
 use crate::flow::Moment;
 use crate::proto::{Malformed, State};
@@ -33,8 +34,8 @@ pub(super) trait Role {
 
 /// What follows a head.
 pub(super) enum Plan {
-    /// A body, whose bytes may be wanted.
-    Body { framing: Framing, keep: bool },
+    /// A body, whose bytes may be wanted, with what was done to them.
+    Body { framing: Framing, keep: Option<Coding> },
     /// The next head: this was an interim reply.
     Interim,
     /// Something whose end cannot be told, because the head contradicts itself.
@@ -53,6 +54,7 @@ pub(super) struct End<'b> {
     pub(super) chunked: bool,
     /// The body up to the first hole, where it is wanted.
     pub(super) body: Option<&'b [u8]>,
+    pub(super) coding: Coding,
 }
 
 /// One direction.
@@ -61,6 +63,7 @@ pub(super) struct Lane {
     /// The head so far, when it did not come in one piece.
     head: Vec<u8>,
     body: Body,
+    coding: Coding,
     first: Moment,
     last: Moment,
 }
@@ -85,6 +88,7 @@ impl Lane {
             phase: Phase::Between,
             head: Vec::new(),
             body: Body::empty(),
+            coding: Coding::Identity,
             first: Moment::default(),
             last: Moment::default(),
         }
@@ -219,7 +223,8 @@ impl Lane {
                 self.lose(false, role);
             }
             Plan::Body { framing, keep } => {
-                self.body.begin(framing, keep);
+                self.body.begin(framing, keep.is_some());
+                self.coding = keep.unwrap_or_default();
                 self.phase = Phase::Body;
                 if framing == Framing::Length(0) {
                     self.finish(State::Complete, None, role);
@@ -309,6 +314,7 @@ impl Lane {
             length: self.body.length(),
             chunked: self.body.is_chunked(),
             body: in_place.or(self.body.is_kept().then(|| self.body.kept())),
+            coding: self.coding,
         });
         self.body.clear();
     }

@@ -2,6 +2,7 @@
 
 use twox_hash::XxHash3_64;
 
+use super::coding::Coding;
 use super::head::{Fields, ReplyHead, RequestHead};
 use super::lane::End;
 use super::{auth, mapi, proxy};
@@ -37,16 +38,17 @@ fn is_exchange(target: &str) -> bool {
     memchr::memchr_iter(b'/', target).any(|at| begins(at, b"/ews/") || begins(at, b"/exchange/"))
 }
 
-/// Whether the body of a request of interest is read.
-pub(super) fn reads_request(fields: Fields<'_>) -> bool {
+/// Whether the body of a request of interest is read, and how it is coded.
+pub(super) fn reads_request(fields: Fields<'_>) -> Option<Coding> {
     let kind = fields.value("Content-Type");
-    !is_encoded(fields) && (fields.value("SOAPAction").is_some() || kind.is_none_or(is_xml))
+    let is_read = fields.value("SOAPAction").is_some() || kind.is_none_or(is_xml);
+    Coding::of(fields).filter(|_| is_read)
 }
 
-/// Whether the body of a reply is read. One whose request is not known must say that it is XML.
-pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> bool {
-    let kind = fields.value("Content-Type");
-    !is_encoded(fields) && kind.map_or(request_known, is_xml)
+/// Whether the body of a reply is read, and how it is coded. One whose request is not known must say that it is XML.
+pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> Option<Coding> {
+    let is_read = fields.value("Content-Type").map_or(request_known, is_xml);
+    Coding::of(fields).filter(|_| is_read)
 }
 
 /// The request without what is learnt at its end.
@@ -115,7 +117,10 @@ pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Body, Option<Ews>
     let reading = match bytes {
         // Log-in by NTLM sends requests without a body first.
         [] => Reading::default(),
-        _ => ews::read(bytes, is_whole),
+        _ => match end.coding.decode(bytes) {
+            Some(decoded) => ews::read(&decoded.bytes, is_whole && decoded.is_whole),
+            None => ews::read(bytes, is_whole),
+        },
     };
     let body = Body {
         length: end.length,
@@ -141,11 +146,4 @@ fn soundness(is_sound: bool) -> State {
 fn is_xml(content_type: &[u8]) -> bool {
     let kind = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
     kind.windows(b"xml".len()).any(|part| part.eq_ignore_ascii_case(b"xml"))
-}
-
-/// Whether the body is compressed or otherwise not what its type says (RFC 9110, 8.4).
-fn is_encoded(fields: Fields<'_>) -> bool {
-    fields
-        .value("Content-Encoding")
-        .is_some_and(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }

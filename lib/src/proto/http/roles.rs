@@ -83,7 +83,7 @@ impl Requests<'_> {
             Announced::Chunked => Framing::Chunked,
             Announced::Unknown | Announced::Conflict => return Plan::Unknown,
         };
-        Plan::Body { framing, keep: matters && message::reads_request(head.fields) }
+        Plan::Body { framing, keep: message::reads_request(head.fields).filter(|_| matters) }
     }
 }
 
@@ -152,6 +152,6 @@ impl Replies<'_> {
                 Announced::Conflict => return Plan::Unknown,
             },
         };
-        Plan::Body { framing, keep: matters && message::reads_reply(head.fields, to.is_some()) }
+        Plan::Body { framing, keep: message::reads_reply(head.fields, to.is_some()).filter(|_| matters) }
     }
 }

@@ -65,8 +65,8 @@ impl Client {
                     arriving.go_on(&line);
                     Some(arriving)
                 }
-                None if !line.is_whole => None,
-                None => begin(&line, self.is_lost, pending),
+                // A gap mostly ends where a segment and a line do: what is certainly a command is one.
+                None => begin(&line, self.is_lost || !line.is_whole, pending),
             };
             let Some(mut arriving) = arriving else {
                 continue;

@@ -64,8 +64,10 @@ impl Server {
         let Server { lane, state } = self;
         while let Some((line, literal)) = lane.next(rest, at) {
             let is_first = !std::mem::replace(&mut state.has_begun, true);
-            let begins = !std::mem::take(&mut state.goes_on) && line.is_whole;
-            match begins.then(|| response(&line, is_first)).flatten() {
+            let begins = !std::mem::take(&mut state.goes_on);
+            // A gap mostly ends where a segment does, and so does a line; a tag that is waited for shows it.
+            let is_sure = |response: &Response<'_>| line.is_whole || matches!(response, Response::Tagged(..));
+            match begins.then(|| response(&line, is_first)).flatten().filter(is_sure) {
                 Some(response) => take(response, state)?,
                 None => {
                     if let Some(literal) = literal.filter(|_| !state.is_lost) {

@@ -73,6 +73,11 @@ impl Lane {
         Lane { state: HEADER, is_fresh: true }
     }
 
+    /// Whether nothing was captured so far, and nothing missed.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh && matches!(self.state, State::Header { have: 0, .. })
+    }
+
     /// The next step; `None` when `bytes` are used up. Where the place in the stream was lost, a segment that looks
     /// like a record is taken for one.
     pub(super) fn next<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Piece<'b>> {

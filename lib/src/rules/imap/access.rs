@@ -15,6 +15,11 @@ use crate::rules::View;
 
 /// Refusals in a row that make a lock-out.
 const LOCKED: usize = 5;
+/// The mailbox store allows one user so many sessions of IMAP unless it was told otherwise, whatever the IMAP service
+/// allows (Exchange, managed store limits).
+const STORE: u64 = 16;
+/// A log-in that is taken so soon after one that was refused (seconds) did not wait for the end of a lock-out.
+const SOON: f64 = 60.0;
 /// Where the limit is not known, fewer sessions than the smallest default are few (Exchange 2007).
 const FEW: u64 = 10;
 
@@ -176,7 +181,9 @@ impl<'v> Access<'v> {
         let first = run.first().map(|refused| refused.row.settled().frame);
         let before = self.accepted.iter().filter(|row| Some(row.settled().frame) < first).count();
         let is_last = before == self.accepted.len();
-        if before > 0 && (run.len() >= LOCKED || is_last) {
+        // Sessions that are older than the capture were let in before, too.
+        let was_let_in = before > 0 || run.first().is_some_and(|refused| refused.open > 0);
+        if was_let_in && (run.len() >= LOCKED || is_last) {
             self.locked.extend(run);
             self.is_unlocked = !is_last;
             return;
@@ -194,7 +201,9 @@ impl<'v> Refused<'v> {
         let limit = limits::user(view, row.server.ip, peak);
         let reached = limit.filter(|limit| limit.value > 0 && open >= limit.value);
         let is_wrong = secret(row).is_some_and(|own| !accepted.is_empty() && !accepted.contains(&own));
-        let is_full = reached.is_some() || limits::are_unknown(view, row.server.ip) && open >= FEW;
+        let is_full = reached.is_some()
+            || open == STORE && peak == STORE
+            || limits::are_unknown(view, row.server.ip) && open >= FEW;
         Refused { row, reason, open, limit: reached, known: limit, is_full, is_wrong }
     }
 
@@ -206,7 +215,8 @@ impl<'v> Refused<'v> {
 
 /// Takes refusals for a limit where concurrency alone parts them from what was accepted: every one came while more
 /// sessions were open than before any accepted log-in, and the account was accepted again when sessions had ended. A
-/// limit that is known has to be lower than it seems for that, so then it must have happened more than once.
+/// limit that is known has to be lower than it seems for that, so then it must have happened more than once, or at once
+/// when there was room.
 fn find_hidden_limit<'v>(view: &View<'v>, accepted: &[&'v ImapRow], refused: &mut [Refused<'v>]) {
     let open_before =
         |row: &ImapRow| level(view, row).map_or(0, |level| level.at(row.settled())).saturating_sub(1);
@@ -216,9 +226,13 @@ fn find_hidden_limit<'v>(view: &View<'v>, accepted: &[&'v ImapRow], refused: &mu
         accepted.partition_point(|row| row.settled().frame < refused.row.settled().frame)
     };
     let comes_back: BTreeSet<usize> = right().map(place).filter(|place| *place < accepted.len()).collect();
+    let is_soon = right().any(|refused| {
+        let next = accepted.get(place(refused)).map(|row| row.settled().time);
+        next.is_some_and(|next| next.seconds_since(refused.row.settled().time) <= SOON)
+    });
     let is_unknown = right().all(|refused| limits::are_unknown(view, refused.row.server.ip));
     let is_parted = right().all(|refused| refused.open > most.max(1));
-    if is_parted && comes_back.len() > usize::from(!is_unknown) {
+    if is_parted && (comes_back.len() > usize::from(!is_unknown) || is_soon) {
         refused.iter_mut().filter(|refused| !refused.is_wrong).for_each(|refused| refused.is_full = true);
     }
 }

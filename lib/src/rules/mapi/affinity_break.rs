@@ -19,7 +19,8 @@ rule! {
     /// ## Evidence
     /// Each of these alone: an association group issued by one server is presented to another; joining a group is
     /// refused while another connection of that group goes on to be answered; a context handle issued by one server is
-    /// presented to another; one connection is served by two machines. Servers are told apart by the leg behind the
+    /// presented to another; one connection is served by two machines, of which the second may say no more than RST.
+    /// Servers are told apart by the leg behind the
     /// balancer, by the names in their NTLM challenges, and by hardware addresses. For HTTP: the channels of one virtual
     /// connection, or the requests with one MapiContext, are answered by two servers.
     ///

@@ -90,7 +90,8 @@ fn nak(row: &RpcRow) -> Option<u16> {
 }
 
 /// Whether a refusal is the normal end of a group: it was presented after all of its connections closed, or was never
-/// seen, and the client's next bind is accepted.
+/// seen, and the client's next bind is accepted. Where the capture ends before that bind, the connections must be seen
+/// to have closed.
 fn is_dead_group(view: &View<'_>, connection: &RpcConnection, row: &RpcRow) -> bool {
     if row.answer != Answer::Nak(0) || row.presented == 0 {
         return false;
@@ -101,12 +102,8 @@ fn is_dead_group(view: &View<'_>, connection: &RpcConnection, row: &RpcRow) -> b
     };
     let number =
         mapi.connections.iter().position(|other| other.flow == connection.flow).unwrap_or(usize::MAX);
-    if mapi
-        .associations
-        .iter()
-        .filter(same)
-        .any(|group| life::alive(view, group, number, row.last()).is_some())
-    {
+    let mut groups = mapi.associations.iter().filter(same);
+    if groups.clone().any(|group| life::alive(view, group, number, row.last()).is_some()) {
         return false;
     }
     let others = mapi
@@ -117,7 +114,10 @@ fn is_dead_group(view: &View<'_>, connection: &RpcConnection, row: &RpcRow) -> b
         .filter(|bind| bind.kind == RpcKind::Bind && bind.interface.is_mapi() && bind.first() > row.last())
         .collect();
     binds.sort_by_key(|bind| bind.first());
-    binds.first().is_some_and(|bind| bind.answer == Answer::Accepted)
+    match binds.first() {
+        Some(bind) => bind.answer == Answer::Accepted,
+        None => groups.any(|group| life::is_over(view, group, row.last())),
+    }
 }
 
 fn note(row: &RpcRow) -> String {

@@ -12,6 +12,14 @@ pub(super) fn over(view: &View<'_>, connection: &RpcConnection) -> Option<Timest
     fins.chain(row.reset.map(|reset| reset.at)).map(|at| at.time).min()
 }
 
+/// Whether all connections of an association were over at `at`.
+pub(super) fn is_over(view: &View<'_>, association: &Association, at: Moment) -> bool {
+    let members = association.members.iter().map(|member| view.facts.mapi.connections.get(*member));
+    members.into_iter().all(|member| {
+        member.and_then(|connection| over(view, connection)).is_some_and(|over| over <= at.time)
+    })
+}
+
 /// The first good answer on a connection after `at`.
 pub(super) fn answers_after(mapi: &Mapi, connection: &RpcConnection, at: Moment) -> Option<Moment> {
     let good = mapi.rows_of(connection).filter(|row| matches!(row.answer, Answer::Response(_)));

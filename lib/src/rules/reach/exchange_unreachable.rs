@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::attempts::{self, Answer};
 use super::{named, show};
-use crate::facts::{Outcome, Reach, Service, SilentPings, outcome};
+use crate::facts::{EchoErrors, Outcome, Reach, Service, SilentPings, outcome};
 use crate::flow::{Connection, Handshake};
 use crate::rules::draft::shown;
 use crate::rules::words::counted;
@@ -23,8 +23,8 @@ rule! {
     /// filtered: the test fails, the integration does not.
     ///
     /// ## Evidence
-    /// Three or more ICMP echo requests in a row without a reply and no connection to the host, or an ICMP error in
-    /// answer to a SYN to the TLS port. With TCP working it is worth knowing only.
+    /// Three or more ICMP echo requests in a row without a reply, or one that an ICMP error answers, and no connection to
+    /// the host; or an ICMP error in answer to a SYN to the TLS port. With TCP working it is worth knowing only.
     ///
     /// ## Traps
     /// A capture that shows one direction only proves nothing. Pings between other hosts are not Exchange's; name it
@@ -49,7 +49,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let hosts = Hosts::of(view);
             let mut silent: BTreeMap<IpAddr, Vec<(&Reach, SilentPings)>> = BTreeMap::new();
             for row in &view.facts.reachability {
-                if let Some(pings) = row.silent_pings.filter(|pings| pings.count >= PINGS) {
+                let is_rejected = row.echo_errors.is_some() && row.echo_replies == 0;
+                if let Some(pings) = row.silent_pings.filter(|pings| pings.count >= PINGS || is_rejected) {
                     silent.entry(row.server).or_default().push((row, pings));
                 }
             }
@@ -122,9 +123,18 @@ fn unanswered(
             format!("{pings} in a row had no reply, and no connection to the host came about meanwhile."),
         ),
     };
+    let errors: Vec<EchoErrors> = rows.iter().filter_map(|(row, _)| row.echo_errors).collect();
+    let rejected: u64 = errors.iter().map(|errors| errors.count).sum();
+    let detail = match errors.first() {
+        Some(errors) => {
+            format!("{detail} To {rejected} of them {}.", super::words::unreachable(&errors.first))
+        }
+        None => detail,
+    };
     let mut draft = Draft::new(SubjectKind::Server, server.to_string(), title)
         .also_all(clients.iter().take(super::NAMED))
         .detail(detail)
+        .value("echo_errors", rejected)
         .value("echo_requests", rows.iter().map(|(row, _)| row.echo_requests).sum::<u64>())
         .value("echo_replies", answered)
         .value("clients", named(&clients));
@@ -139,6 +149,9 @@ fn unanswered(
             .caveat("Nothing shows that this host is an Exchange server; name it with --exchange-addr."),
         None => draft,
     };
+    if let Some(EchoErrors { first: error, .. }) = errors.first() {
+        draft = draft.evidence(view, None, error.at, super::words::unreachable(error));
+    }
     draft = shown(rows, 2).fold(draft, |draft, (_, pings)| {
         draft.evidence(view, None, pings.first, "first echo request without a reply").evidence(
             view,

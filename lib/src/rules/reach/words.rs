@@ -54,13 +54,7 @@ pub(super) fn detail(view: &View<'_>, service: Service, failures: &[Failure<'_>]
 pub(super) fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Nothing => "a SYN without an answer".to_owned(),
-        Answer::Icmp(icmp) => format!(
-            "a SYN that {} answered with {} destination unreachable, code {} ({})",
-            icmp.from,
-            if icmp.v6 { "ICMPv6" } else { "ICMP" },
-            icmp.code,
-            reason(icmp)
-        ),
+        Answer::Icmp(icmp) => format!("a SYN to which {}", unreachable(icmp)),
         Answer::Reset { known: true, .. } => "a SYN that the host itself answered with a reset".to_owned(),
         Answer::Reset { .. } => "a SYN that was answered with a reset".to_owned(),
         Answer::ForeignReset { ttl, host, .. } => {
@@ -168,6 +162,17 @@ fn name(service: Service) -> &'static str {
 }
 
 /// What an ICMP code means: RFC 792 and RFC 1812 5.2.7.1; RFC 4443 3.1 for ICMPv6.
+/// What an ICMP error says, as the end of a sentence.
+pub(super) fn unreachable(icmp: &Unreachable) -> String {
+    format!(
+        "{} answered with {} destination unreachable, code {} ({})",
+        icmp.from,
+        if icmp.v6 { "ICMPv6" } else { "ICMP" },
+        icmp.code,
+        reason(icmp)
+    )
+}
+
 fn reason(icmp: &Unreachable) -> &'static str {
     match (icmp.v6, icmp.code) {
         (false, 0) => "network unreachable",

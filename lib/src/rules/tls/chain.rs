@@ -31,6 +31,17 @@ pub(crate) struct Chain {
     pub(super) end: End,
     /// Those of the path that are sent by the server and not taken from the user's anchors.
     pub(super) sent: usize,
+    /// Why a certificate that has the name of the missing one is none.
+    pub(super) obstacle: Option<Obstacle>,
+}
+
+/// Why a CA may not issue a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It is no CA (RFC 5280, 4.2.1.9).
+    NotCa,
+    /// Its name constraints forbid this name of the server (RFC 5280, 4.2.1.10).
+    Name(String),
 }
 
 /// Where a way ends.
@@ -86,6 +97,9 @@ impl Chain {
     fn build(sent: &[Arc<Certificate>], anchors: &[Arc<Certificate>]) -> Self {
         let mut path: Vec<Arc<Certificate>> = sent.first().cloned().into_iter().collect();
         let mut used: HashSet<[u8; 32]> = path.iter().map(|certificate| certificate.sha256).collect();
+        let leaf = path.first().cloned();
+        let leaf = leaf.as_deref();
+        let mut obstacle = None;
         let end = loop {
             let Some(last) = path.last() else {
                 break End::Missing;
@@ -96,12 +110,12 @@ impl Chain {
             if anchors.iter().any(|anchor| anchor.sha256 == last.sha256) {
                 break End::Trusted;
             }
-            let trusted = issuer(last, anchors.iter().filter(|anchor| !used.contains(&anchor.sha256)));
+            let trusted = issuer(last, leaf, anchors.iter().filter(|anchor| !used.contains(&anchor.sha256)));
             match trusted {
                 Some((anchor, Signature::Verified | Signature::NotCheckable)) => {
                     path.push(anchor);
                     let sent = path.len() - 1;
-                    return Chain { path, end: End::Trusted, sent };
+                    return Chain { path, end: End::Trusted, sent, obstacle: None };
                 }
                 // The CA was issued anew under its name, and the old one is trusted.
                 Some((anchor, Signature::Bad)) if is_own_root(last) => break End::Forged(anchor),
@@ -111,21 +125,26 @@ impl Chain {
                 break End::SelfSigned;
             }
             let others = sent.iter().chain(anchors).filter(|other| !used.contains(&other.sha256));
-            match issuer(last, others) {
+            match issuer(last, leaf, others.clone()) {
                 Some((found, Signature::Bad)) => break End::Forged(found),
                 Some((found, _)) => {
                     used.insert(found.sha256);
                     path.push(found);
                 }
                 None if is_forged_root(last) => break End::Forged(Arc::clone(last)),
-                None => break End::Missing,
+                None => {
+                    obstacle = others
+                        .filter(|other| last.names_issuer(other))
+                        .find_map(|other| Obstacle::of(other, leaf));
+                    break End::Missing;
+                }
             }
             if path.len() > STEPS {
                 break End::Missing;
             }
         };
         let sent = path.len();
-        Chain { path, end, sent }
+        Chain { path, end, sent, obstacle }
     }
 
     /// The server's own certificate.
@@ -150,10 +169,13 @@ impl Chain {
 /// for which that cannot be checked.
 fn issuer<'c>(
     of: &Certificate,
+    leaf: Option<&Certificate>,
     among: impl Iterator<Item = &'c Arc<Certificate>>,
 ) -> Option<(Arc<Certificate>, Signature)> {
-    let mut named: Vec<&Arc<Certificate>> =
-        among.filter(|other| of.names_issuer(other) && may_issue(other)).take(TRIED).collect();
+    let mut named: Vec<&Arc<Certificate>> = among
+        .filter(|other| of.names_issuer(other) && Obstacle::of(other, leaf).is_none())
+        .take(TRIED)
+        .collect();
     named.sort_by_key(|other| !of.names_key_of(other));
     let mut best: Option<(&Arc<Certificate>, Signature)> = None;
     for other in named {
@@ -169,9 +191,16 @@ fn issuer<'c>(
     best.map(|(other, signature)| (Arc::clone(other), signature))
 }
 
-/// Basic constraints (RFC 5280, 4.2.1.9). Old roots have none.
-fn may_issue(certificate: &Certificate) -> bool {
-    certificate.fields.as_ref().is_some_and(|fields| fields.is_ca != Some(false))
+impl Obstacle {
+    /// What keeps `ca` from standing above `leaf`; `None` where nothing does. Old roots say nothing.
+    fn of(ca: &Certificate, leaf: Option<&Certificate>) -> Option<Self> {
+        let fields = ca.fields.as_ref().filter(|fields| fields.is_ca != Some(false));
+        let Some(fields) = fields else {
+            return Some(Obstacle::NotCa);
+        };
+        let names = leaf?.fields.as_ref()?.san.as_ref()?;
+        fields.constraints.as_ref()?.forbidden(names).map(Obstacle::Name)
+    }
 }
 
 /// Whether a certificate is signed with its own key.

@@ -1,6 +1,6 @@
 //! `tls-chain-incomplete`.
 
-use super::chain::{Chain, End};
+use super::chain::{Chain, End, Obstacle};
 use super::{Shown, about, chains, names, show_certificates};
 use crate::facts::HandshakeRow;
 use crate::rules::{Confidence, Context, Findings, View};
@@ -15,8 +15,9 @@ rule! {
     ///
     /// ## Evidence
     /// The Certificate message: from the first certificate on, each issuer is looked for among the others and among
-    /// the certificates given with `--trust`, by name, key identifier and signature. Or the alert `unknown_ca` by which
-    /// the client refused the chain.
+    /// the certificates given with `--trust`, by name, key identifier and signature; one that may not issue the server's,
+    /// by its basic constraints or its name constraints, does not count. Or the alert `unknown_ca` by which the client
+    /// refused the chain.
     ///
     /// ## Traps
     /// The order of the certificates and extra ones do not matter. That the root alone is not sent is usual and lawful:
@@ -63,7 +64,10 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 if rows.is_empty() {
                     continue;
                 }
-                let title = format!("{} does not send the certificate of {missing}", shown.server);
+                let title = match &shown.chain.obstacle {
+                    Some(_) => format!("{missing} may not issue the certificate of {}", shown.server),
+                    None => format!("{} does not send the certificate of {missing}", shown.server),
+                };
                 let draft = about(view, shown.server, rows.iter().copied(), title)
                     .detail(detail(&shown, gap, missing, child))
                     .value("missing", missing)
@@ -86,14 +90,23 @@ fn detail(shown: &Shown<'_>, gap: Gap, missing: &str, child: &str) -> String {
         1 => String::new(),
         length => format!(" {} certificates of the chain are at hand.", length),
     };
+    let place = match &shown.chain.obstacle {
+        None => "whose certificate is neither sent nor among the trusted ones".to_owned(),
+        Some(Obstacle::NotCa) => {
+            "and the certificate of that name is that of no CA (basic constraints)".to_owned()
+        }
+        Some(Obstacle::Name(name)) => {
+            format!("and the CA of that name may issue none for {name} (name constraints)")
+        }
+    };
     let why = match gap {
         Gap::Refused => "the client refused the chain with the alert unknown_ca",
         Gap::Untrusted => "no way leads from it to a certificate of --trust or to a self-signed root",
+        Gap::Alone if shown.chain.obstacle.is_some() => "the server sends no other that could have issued it",
         Gap::Alone => "the server sends nothing but its own certificate",
     };
     format!(
-        "Certificate Missing From Chain: the certificate of {child} is issued by {missing}, whose certificate is neither \
-         sent nor among the trusted ones; {why}.{known}"
+        "Certificate Missing From Chain: the certificate of {child} is issued by {missing}, {place}; {why}.{known}"
     )
 }
 

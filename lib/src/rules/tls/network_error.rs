@@ -122,7 +122,11 @@ pub(super) fn silence(view: &View<'_>, row: &HandshakeRow) -> Option<Silence> {
         _ => return None,
     };
     // Before TLS somebody else may have spoken: a proxy, or the server itself (STARTTLS).
-    let is_bare = view.facts.protocols.get(&row.flow).is_none_or(|name| *name == "tls") && side.bytes == 0;
+    let is_bare = view.facts.protocols.get(&row.flow).is_none_or(|name| *name == "tls");
+    if is_bare && side.bytes > 0 {
+        // It did answer, in clear.
+        return None;
+    }
     match ended {
         Some((at, true, how)) if after(&at) && is_bare && row.outcome != HandshakeEnd::Open => Some(how),
         Some((at, ..)) => (after(&at) && is_long(hello, at)).then_some(Silence::Mute),

@@ -10,6 +10,10 @@ use crate::trace::PacketId;
 use crate::wire::{self, IpFields};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     [errors(), moves(), log_ins(), statuses(), calendars(), pings(), subscribes()].concat()
@@ -54,12 +58,22 @@ fn calls(lab: &mut Lab, at: Nanos, all: &[(&[String], &str, &Reply)]) -> Vec<Pac
 struct Reply {
     status: &'static str,
     headers: Vec<String>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Reply {
     fn of(status: &'static str, headers: &[&str], body: String) -> Self {
-        Self { status, headers: headers.iter().map(|line| (*line).into()).collect(), body }
+        Self { status, headers: headers.iter().map(|line| (*line).into()).collect(), body: body.into_bytes() }
+    }
+
+    /// The same, compressed.
+    fn packed(mut self) -> Self {
+        let mut coder = GzEncoder::new(Vec::new(), Compression::default());
+        // Writing to memory does not fail.
+        coder.write_all(&self.body).expect("memory takes all");
+        self.body = coder.finish().expect("memory takes all");
+        self.headers.push("Content-Encoding: gzip".to_owned());
+        self
     }
 
     /// An answer with a response code.
@@ -78,8 +92,8 @@ impl Reply {
         for line in &self.headers {
             text += &format!("{line}\r\n");
         }
-        text += &format!("Content-Length: {}\r\n\r\n{}", self.body.len(), self.body);
-        text.into_bytes()
+        text += &format!("Content-Length: {}\r\n\r\n", self.body.len());
+        [text.as_bytes(), &self.body].concat()
     }
 }
 
@@ -135,6 +149,9 @@ fn errors() -> Vec<Scenario> {
     let (busy, first) = one("ews-error/hit", "Exchange throttles the account.", "GetItem", &busy);
     let (fault, second) =
         one("ews-error/hit-fault", "The account may not impersonate: a SOAP fault.", "GetItem", &fault);
+    let refused = Reply::code("FindItem", "ErrorAccessDenied", "").packed();
+    let (refused, third) =
+        one("ews-error/hit-gzip", "The answer that refuses access is compressed.", "FindItem", &refused);
     let (good, _) = one(
         "ews-error/miss",
         "An item is gone, which is normal.",
@@ -144,6 +161,7 @@ fn errors() -> Vec<Scenario> {
     vec![
         busy.expect_on(rule, &server, &[first]).severity("error"),
         fault.expect_on(rule, &server, &[second]).forbid("ews-http-error"),
+        refused.expect_on(rule, &server, &[third]).severity("error"),
         good.forbid(rule),
     ]
 }
@@ -266,6 +284,20 @@ fn ping(lab: &mut Lab, from: Nanos, count: u16, is_answered: bool) -> Vec<Packet
     sent
 }
 
+/// An echo request, and the error with which a router answers it.
+fn ping_rejected(lab: &mut Lab, moment: Nanos) -> [PacketId; 2] {
+    let (client, server) = (near(PRESENCE, Stack::Linux), exchange());
+    let router = Ipv4Addr::new(10, 10, 30, 1);
+    let request = wire::echo(client.ip, server.ip, IpFields { ttl: client.ttl(), ident: 1 }, 8, 1);
+    let fields = IpFields { ttl: 255, ident: 9 };
+    let IpAddr::V4(asker) = client.ip else { unreachable!("the lab's hosts have IPv4 addresses") };
+    let error = wire::icmp_unreachable(router, asker, fields, 1, &request);
+    [
+        lab.trace.push(moment, (client.mac, server.mac), request, None),
+        lab.trace.push(moment + MILLISECOND, (server.mac, client.mac), error, None),
+    ]
+}
+
 fn pings() -> Vec<Scenario> {
     let rule = "exchange-unreachable";
     let server = EXCHANGE.to_string();
@@ -285,8 +317,10 @@ fn pings() -> Vec<Scenario> {
     ping(&mut shy, at(0, 20), 5, false);
     visit(&mut shy);
     let mut routed = Lab::new("exchange-unreachable/hit-icmp");
-    let syn =
-        routed.prohibited(at(0, 30), presence, exchange(), 443, std::net::Ipv4Addr::new(10, 10, 30, 1), 1);
+    let syn = routed.prohibited(at(0, 30), presence, exchange(), 443, Ipv4Addr::new(10, 10, 30, 1), 1);
+    let mut rejected = Lab::new("exchange-unreachable/hit-ping-rejected");
+    let asked = ping_rejected(&mut rejected, at(0, 20));
+    rejected.unanswered(at(0, 40), presence, exchange(), 443, 2);
     let mut fine = Lab::new("exchange-unreachable/miss");
     ping(&mut fine, at(0, 20), 5, true);
     visit(&mut fine);
@@ -311,6 +345,14 @@ fn pings() -> Vec<Scenario> {
             routed,
         )
         .expect_on(rule, &server, &[syn])
+        .severity("error")
+        .allow("tls-network-error"),
+        at_presence(
+            "exchange-unreachable/hit-ping-rejected",
+            "A router answers the only ping: no way leads to the host.",
+            rejected,
+        )
+        .expect_on(rule, &server, &asked)
         .severity("error")
         .allow("tls-network-error"),
         at_presence("exchange-unreachable/miss", "Pings are answered.", fine).forbid(rule),

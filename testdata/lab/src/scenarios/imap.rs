@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::cuc::{Lab, at};
 use crate::imap::{CAPABILITIES, READY, Talk, agent, workstation};
+use crate::recorded::Recording;
 use crate::scenario::Scenario;
 use crate::site::EXCHANGE;
 use crate::tcp::Side;
@@ -15,6 +16,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         throttled(),
         throttled_in_clear(),
+        throttled_and_cut(),
+        throttled_with_losses(),
+        throttled_by_the_store(),
         two_behind_one_address(),
         below_the_limit(),
         rejected(),
@@ -22,17 +26,20 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         cancelled(),
         accepted_in_the_end(),
         locked_out(),
+        locked_out_since_before(),
         few_refusals(),
         turned_away(),
         turned_away_silently(),
         turned_away_by_address(),
         many_but_not_too_many(),
         login_disabled(),
+        not_listed_but_accepted(),
         starttls(),
         unavailable(),
         argument_error(),
         restarted(),
         said_goodbye(),
+        goodbye_out_of_order(),
         failed_too_often(),
         idle(),
         restarted_while_silent(),
@@ -40,6 +47,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         long_literal(),
         no_certificate(),
         no_starttls(),
+        goodbye_to_a_hello(),
         full_on_the_port_of_tls(),
         plaintext(),
         no_plaintext(),
@@ -128,6 +136,85 @@ fn two_behind_one_address() -> Scenario {
     }
     let text = "Anna is accepted and Ben is refused, behind one address: Ben's password is wrong.";
     scenario(path, text, lab).expect_on("imap-auth-rejected", "ben", &[]).forbid("imap-auth-throttled")
+}
+
+fn throttled_and_cut() -> Scenario {
+    let path = "imap-auth-throttled/hit-cut";
+    let mut lab = Lab::new(path);
+    for number in 0..16u8 {
+        let begin = at(1, u64::from(number) * 2);
+        let mut talk = match number % 2 {
+            0 => Talk::logged_in(&mut lab, begin, agent(number / 2), USER),
+            _ => {
+                let mut talk = Talk::ready(&mut lab, begin, agent(number / 2));
+                talk.command(&format!("LOGIN {USER} {PASSWORD}"), "OK LOGIN completed.");
+                talk
+            }
+        };
+        talk.work(240 * SECOND, at(12, u64::from(number)));
+        talk.logout();
+    }
+    let answers = [0, 1, 30, 31].map(|second| {
+        let mut talk = Talk::ready(&mut lab, at(4, second), agent(9));
+        let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
+        talk.logout();
+        answer
+    });
+    let text = "Packets are cut at 128 bytes: who logs in by NTLM is not seen, the answers are.";
+    scenario(path, text, lab)
+        .snaplen(128)
+        .expect_on("imap-auth-throttled", USER, &answers[..1])
+        .expect_somewhere("imap-connection-limit")
+        .expect_somewhere("imap-plaintext-credentials")
+        .expect_somewhere("capture-snaplen")
+        .forbid("imap-account-lockout")
+        .forbid("imap-auth-rejected")
+}
+
+fn throttled_by_the_store() -> Scenario {
+    let path = "imap-auth-throttled/hit-store";
+    let mut lab = Lab::new(path);
+    eight_agents(&mut lab, 12);
+    let answers = [0, 1, 20, 21, 40, 41].map(|second| refused(&mut lab, at(4, second), 9));
+    let text = "IMAP allows 2400 sessions, yet the seventeenth is refused: the mailbox store's own limit is sixteen.";
+    scenario(path, text, lab)
+        .imap_limit("user=2400")
+        .expect_on("imap-auth-throttled", USER, &answers[..1])
+        .severity("error")
+        .allow("imap-connection-limit")
+        .forbid("imap-account-lockout")
+        .forbid("imap-auth-rejected")
+}
+
+fn throttled_with_losses() -> Scenario {
+    let path = "imap-auth-throttled/hit-losses";
+    let mut lab = Lab::new(path);
+    let mut lost = None;
+    for number in 0..16u8 {
+        let mut talk = Talk::ready(&mut lab, at(1, u64::from(number) * 2), agent(number / 2));
+        let asked = talk.client(&format!("L1 LOGIN {USER} {PASSWORD}"));
+        talk.server("L1 OK LOGIN completed.");
+        talk.command("SELECT INBOX", "OK [READ-WRITE] SELECT completed.");
+        lost = lost.or((number == 5).then_some(asked));
+        talk.work(240 * SECOND, at(12, u64::from(number)));
+        talk.logout();
+    }
+    let answers = [0, 1, 30, 31].map(|second| {
+        let mut talk = Talk::ready(&mut lab, at(4, second), agent(9));
+        let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
+        talk.logout();
+        answer
+    });
+    let text = "The sniffer lost the log-in of one of the sixteen sessions; what the server answers to it tells of it.";
+    scenario(path, text, lab)
+        .damaged(|trace| trace.packets.retain(|packet| Some(packet.id) != lost))
+        .expect_on("imap-auth-throttled", USER, &answers[..1])
+        .expect_on("imap-connection-limit", USER, &answers[..1])
+        .severity("error")
+        .expect_somewhere("imap-plaintext-credentials")
+        .allow("capture-drops")
+        .forbid("imap-account-lockout")
+        .forbid("imap-auth-rejected")
 }
 
 fn below_the_limit() -> Scenario {
@@ -225,6 +312,18 @@ fn accepted_in_the_end() -> Scenario {
 
 fn locked_out() -> Scenario {
     let path = "imap-account-lockout/hit";
+    let text = "Three agents are at work; then whoever logs in is refused, for a while.";
+    locked(path, text)
+}
+
+fn locked_out_since_before() -> Scenario {
+    let path = "imap-account-lockout/hit-midstream";
+    let text = "The capture begins when the three agents are at work already.";
+    locked(path, text).damaged(|trace| trace.packets.retain(|packet| packet.time > at(3, 0)))
+}
+
+/// The account is locked from minute 4 to 18.
+fn locked(path: &str, text: &str) -> Scenario {
     let mut lab = Lab::new(path);
     for number in 0..3u8 {
         let mut talk = Talk::logged_in(&mut lab, at(1, u64::from(number)), agent(number), USER);
@@ -236,7 +335,6 @@ fn locked_out() -> Scenario {
     let mut talk = Talk::logged_in(&mut lab, at(18, 0), agent(1), USER);
     talk.work(60 * SECOND, at(19, 0));
     talk.logout();
-    let text = "Three agents are at work; then whoever logs in is refused, for a while.";
     scenario(path, text, lab)
         .expect_on("imap-account-lockout", USER, &answers[..1])
         .severity("error")
@@ -360,6 +458,30 @@ fn login_disabled() -> Scenario {
         .forbid("imap-auth-rejected")
 }
 
+fn not_listed_but_accepted() -> Scenario {
+    let path = "imap-login-disabled/miss-accepted";
+    let mut lab = Lab::new(path);
+    let blob = |text: &str| STANDARD.encode(text);
+    for (second, password, answer) in
+        [(0, PASSWORD, "OK AUTHENTICATE completed."), (30, "Quay-0815", REFUSED), (60, "Quay-0815", REFUSED)]
+    {
+        let mut talk = Talk::ready(&mut lab, at(1, second), agent(1));
+        talk.client("B1 AUTHENTICATE LOGIN");
+        talk.server("+ VXNlcm5hbWU6");
+        talk.client(&blob(USER));
+        talk.server("+ UGFzc3dvcmQ6");
+        talk.client(&blob(password));
+        talk.server(&format!("B1 {answer}"));
+        talk.logout();
+    }
+    let text = "AUTH=LOGIN is not in the list, yet the server takes it: who is refused has a wrong password.";
+    scenario(path, text, lab)
+        .expect_somewhere("imap-auth-rejected")
+        .expect_somewhere("imap-plaintext-credentials")
+        .forbid("imap-login-disabled")
+        .forbid("imap-auth-throttled")
+}
+
 fn starttls() -> Scenario {
     let path = "imap-login-disabled/miss";
     let mut lab = Lab::new(path);
@@ -436,6 +558,28 @@ fn said_goodbye() -> Scenario {
     }
     let text = "BYE after LOGOUT.";
     scenario(path, text, lab).forbid("imap-server-bye").forbid("imap-idle-timeout")
+}
+
+fn goodbye_out_of_order() -> Scenario {
+    let path = "imap-server-bye/miss-out-of-order";
+    let mut lab = Lab::new(path);
+    let mut talk = Talk::logged_in(&mut lab, at(1, 0), agent(1), USER);
+    talk.work(60 * SECOND, at(5, 0));
+    let said = talk.client("B1 LOGOUT");
+    let answer = talk
+        .server("* BYE Microsoft Exchange Server 2010 IMAP4 server signing off.\r\nB1 OK LOGOUT completed.");
+    talk.close(Side::Responder);
+    let text = "The answer to LOGOUT is captured before the LOGOUT, as mirrored ports do.";
+    scenario(path, text, lab)
+        .damaged(|trace| {
+            let place = |id| trace.packets.iter().position(|packet| packet.id == id);
+            if let (Some(said), Some(answer)) = (place(said), place(answer)) {
+                let times = (trace.packets[said].time, trace.packets[answer].time);
+                (trace.packets[said].time, trace.packets[answer].time) = (times.1, times.0);
+                trace.packets.swap(said, answer);
+            }
+        })
+        .forbid("imap-server-bye")
 }
 
 fn failed_too_often() -> Scenario {
@@ -531,6 +675,26 @@ fn no_certificate() -> Scenario {
     scenario(path, text, lab)
         .expect_on("imap-tls-unavailable", &agent(1).to_string(), &byes)
         .severity("error")
+        .forbid("imap-connection-limit")
+}
+
+fn goodbye_to_a_hello() -> Scenario {
+    let path = "imap-tls-unavailable/hit-after-hello";
+    let mut lab = Lab::new(path);
+    let hello = Recording::parse(include_str!("../../record/tls/tls12.txt")).first(1);
+    let byes = [0, 20].map(|second| {
+        let mut talk = Talk::open(&mut lab, at(1, second), agent(1), 993);
+        talk.record(&hello);
+        let bye = talk.server("* BYE Connection is closed. 14");
+        talk.close(Side::Responder);
+        bye
+    });
+    let text =
+        "The client begins with TLS, and Exchange says BYE in clear text: it has no certificate for IMAP.";
+    scenario(path, text, lab)
+        .expect_on("imap-tls-unavailable", &agent(1).to_string(), &byes)
+        .severity("error")
+        .forbid("tls-network-error")
         .forbid("imap-connection-limit")
 }
 

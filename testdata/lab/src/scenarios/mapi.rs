@@ -1,12 +1,13 @@
 //! MAPI sessions through a load balancer, and what becomes of them.
 
 use crate::cuc::{Lab, at};
-use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, handle, rts};
+use crate::rpc::{ASYNC, Answer, Bound, EMSMDB, EPM, Line, Security, channel_head, handle, rts};
 use crate::scenario::Scenario;
 use crate::site::{far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::{MICROSECOND, Nanos, SECOND};
-use crate::trace::PacketId;
+use crate::trace::{Packet, PacketId};
+use crate::wire;
 use std::net::{IpAddr, Ipv4Addr};
 
 const UNITY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 10, 50, 21));
@@ -24,11 +25,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         spread_seen_behind(),
         spread_sealed(),
         spread_in_clear(),
+        joined_elsewhere(),
         join_refused(),
         two_machines(),
+        reset_by_another_node(),
+        reset_by_a_firewall(),
         sticky(),
         two_profiles(),
         dead_group(),
+        dead_group_at_the_end(),
         restart(),
         refused_login(),
         connect_failed(),
@@ -46,6 +51,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         http_session_spread(),
         http_session_at_home(),
         http_channels_spread(),
+        http_channels_at_home(),
+        http_session_lost(),
+        http_busy(),
         endpoint_refused(),
         endpoint_silent(),
         endpoint_answers(),
@@ -140,6 +148,20 @@ fn spread_in_clear() -> Scenario {
         .expect("mapi-context-fault", &UNITY.to_string(), &[])
 }
 
+fn joined_elsewhere() -> Scenario {
+    let path = "mapi-affinity-break/hit-joined-elsewhere";
+    let mut lab = Lab::new(path);
+    session(named(0, 6)).play(&mut lab, unity(), array());
+    let line = bound(at(2, 30), named(1, 6), GROUPS[0], GROUPS[0]);
+    let strayed = line.fail(at(3, 30), handle(1), &MISMATCH).close(at(5, 0)).play(&mut lab, unity(), array());
+    let text =
+        "Another server lets a connection join the group, and does not know the handle that comes with it.";
+    scenario(path, text, lab)
+        .expect_on("mapi-affinity-break", &UNITY.to_string(), &strayed[..1])
+        .confidence("proven")
+        .expect("mapi-context-fault", &UNITY.to_string(), &[])
+}
+
 fn join_refused() -> Scenario {
     let path = "mapi-affinity-break/hit-join";
     let mut lab = Lab::new(path);
@@ -168,6 +190,36 @@ fn two_machines() -> Scenario {
         }
     });
     scenario.expect("mapi-affinity-break", &UNITY.to_string(), &[]).confidence("proven")
+}
+
+/// A call is answered with a reset whose packet `change` alters.
+fn reset_otherwise(path: &str, text: &str, change: impl Fn(&mut Packet)) -> Scenario {
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.work(at(1, 0), handle(1)).fail(at(2, 0), handle(1), &Answer::Nothing);
+    let packets =
+        line.reset(at(2, 0) + 4 * MICROSECOND).play(&mut lab, unity(), (near(VIP, Stack::Windows), PORT));
+    let reset = packets[packets.len() - 1];
+    let damaged = scenario(path, text, lab)
+        .damaged(|trace| trace.packets.iter_mut().filter(|packet| packet.id == reset).for_each(change));
+    damaged.expect_on("mapi-reset", &UNITY.to_string(), &[reset])
+}
+
+fn reset_by_another_node() -> Scenario {
+    let text = "A call reaches another host of the cluster, which knows no such connection and resets it.";
+    reset_otherwise("mapi-affinity-break/hit-reset", text, |packet| packet.source[5] ^= 3)
+        .expect("mapi-affinity-break", &UNITY.to_string(), &[])
+        .confidence("proven")
+}
+
+fn reset_by_a_firewall() -> Scenario {
+    let text = "A firewall beside the server resets a connection in its name, with a TTL of its own.";
+    let scenario = reset_otherwise("mapi-affinity-break/miss-reset", text, |packet| {
+        packet.source[5] ^= 3;
+        // From 128, with which Windows begins, to 64.
+        (0..64).for_each(|_| wire::hop(&mut packet.ip));
+    });
+    scenario.forbid("mapi-affinity-break")
 }
 
 fn sticky() -> Scenario {
@@ -206,6 +258,20 @@ fn dead_group() -> Scenario {
     let anew = bound(at(4, 2), named(1, 6), 0, GROUPS[1]).connect(at(4, 3), handle(2), 0);
     anew.work(at(5, 0), handle(2)).close(at(9, 0)).play(&mut lab, unity(), array());
     let text = "A group is refused after its last connection closed, and the client begins anew.";
+    scenario(path, text, lab)
+        .expect("mapi-context-fault", &UNITY.to_string(), &[])
+        .severity("info")
+        .forbid("mapi-affinity-break")
+}
+
+fn dead_group_at_the_end() -> Scenario {
+    let path = "mapi-affinity-break/miss-dead-group-at-the-end";
+    let mut lab = Lab::new(path);
+    let first = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    first.work(at(1, 0), handle(1)).close(at(2, 0)).play(&mut lab, unity(), array());
+    let late = Line::new(at(4, 0), None).bind(&[EMSMDB], GROUPS[0], Bound::Nak(0)).close(at(4, 1));
+    late.play(&mut lab, unity(), array());
+    let text = "A group is refused after its last connection closed; then the capture ends.";
     scenario(path, text, lab)
         .expect("mapi-context-fault", &UNITY.to_string(), &[])
         .severity("info")
@@ -429,12 +495,7 @@ fn channel(lab: &mut Lab, moment: Nanos, method: &str, rts: &[u8], server: Host)
     let port = lab.next_port();
     let mut talk = Conversation::new(&mut lab.trace, moment, (unity(), port), (server, 80));
     talk.handshake();
-    let length = if method == "RPC_IN_DATA" { 1 << 30 } else { rts.len() };
-    let head = format!(
-        "{method} /rpc/rpcproxy.dll?ex01.corp.example.com:6001 HTTP/1.1\r\nAccept: application/rpc\r\nUser-Agent: \
-         MSRPC\r\nHost: mail.corp.example.com\r\nContent-Length: {length}\r\n\r\n"
-    );
-    talk.send(Side::Originator, &[head.as_bytes(), rts].concat());
+    talk.send(Side::Originator, &[&channel_head(method, rts.len()), rts].concat());
     talk.ack(Side::Responder);
 }
 
@@ -446,6 +507,37 @@ fn http_channels_spread() -> Scenario {
     channel(&mut lab, at(1, 1), "RPC_IN_DATA", &rts(&[0x51; 16], 2), servers[1]);
     let text = "The two channels of a virtual connection reach two proxies.";
     scenario(path, text, lab).expect("mapi-affinity-break", &UNITY.to_string(), &[]).confidence("proven")
+}
+
+fn http_channels_at_home() -> Scenario {
+    let path = "mapi-affinity-break/miss-rpc-http";
+    let mut lab = Lab::new(path);
+    session(None).play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x52; 16]);
+    let text = "A session over HTTP, whose two channels reach one proxy.";
+    scenario(path, text, lab).forbid("mapi-affinity-break")
+}
+
+fn http_session_lost() -> Scenario {
+    let path = "mapi-context-fault/hit-rpc-http";
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.work(at(1, 0), handle(1)).fail(at(3, 0), handle(1), &MISMATCH).close(at(3, 1));
+    let packets = line.play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x53; 16]);
+    let text = "Over HTTP, the server no longer knows the session.";
+    scenario(path, text, lab)
+        .expect_on("mapi-context-fault", &UNITY.to_string(), &packets[packets.len() - 2..])
+        .severity("error")
+        .forbid("mapi-affinity-break")
+}
+
+fn http_busy() -> Scenario {
+    let path = "mapi-server-busy/hit-rpc-http";
+    let mut lab = Lab::new(path);
+    let line = bound(at(0, 30), None, 0, GROUPS[0]).connect(at(0, 31), handle(1), 0);
+    let line = line.fail(at(1, 0), handle(1), &Answer::Fault(0x1c01_0014)).work(at(2, 0), handle(1));
+    line.close(at(3, 1)).play_over_http(&mut lab, unity(), far(CAS[0], Stack::Windows), [0x54; 16]);
+    let text = "Over HTTP, the server is too busy once.";
+    scenario(path, text, lab).expect("mapi-server-busy", &UNITY.to_string(), &[]).severity("warning")
 }
 
 /// A client that asks for the port of the mailbox interface.

@@ -86,6 +86,18 @@ fn chains() -> Vec<Scenario> {
         .expect_on(rule, &server, &[])
         .confidence("proven")
         .allow("tls-handshake-failed"),
+        one(
+            "tls-chain-incomplete/hit-constrained",
+            "The CA that issued the certificate may do so for other domains only (name constraints).",
+            &recording!("constrained-elsewhere"),
+        )
+        .expect_on(rule, &server, &[]),
+        one(
+            "tls-chain-incomplete/miss-constrained",
+            "The CA may issue certificates for two domains, of which the server's is one.",
+            &recording!("constrained"),
+        )
+        .forbid(rule),
         one("tls-chain-incomplete/miss", "Only the root is not sent, and it is trusted.", &whole)
             .trust(ROOT)
             .forbid(rule),
