@@ -10,7 +10,7 @@ use crate::capture::{FileInfo, Reader};
 use crate::config::Config;
 use crate::error::Result;
 use crate::facts::Gathered;
-use crate::feed::Feed;
+use crate::feed::{Feed, Piece};
 use crate::packet::supported;
 use crate::shard::SHARDS;
 use crate::worker::{self, Overview, Share, Worker};
@@ -18,7 +18,10 @@ use crate::worker::{self, Overview, Share, Worker};
 /// Reads to the end, or until the sink stops it: then `false`. Up to there, or to an error, everything was learnt.
 pub(crate) fn gather(reader: &mut Reader, config: &Config, sink: &mut dyn Sink) -> (Gathered, Result<bool>) {
     let workers = config.threads().min(SHARDS);
-    let feed = Feed::new(reader, workers, worker::shards);
+    if workers > 1 {
+        reader.glance(worker::glance);
+    }
+    let feed = Feed::new(reader, workers);
     let work = |index, sink: &mut dyn Sink| work(Worker::new(config, index, workers), index, &feed, sink);
     let (learnt, Overview { coverage, pings }) = thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|index| scope.spawn(move || work(index, &mut ()))).collect();
@@ -42,9 +45,9 @@ fn work(mut worker: Worker, index: usize, feed: &Feed<'_>, sink: &mut dyn Sink) 
         }
     }
     let seat = Seat(feed, index);
-    while let Some(batch) = feed.next(index) {
-        worker.take(&batch);
-        if !sink.progress(batch.progress.0, batch.progress.1) {
+    while let Some(Piece { run, progress }) = feed.next(index) {
+        worker.take(&run);
+        if !sink.progress(progress.0, progress.1) {
             feed.stop();
         }
     }

@@ -5,21 +5,21 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::capture::{Reader, Run};
 use crate::error::Result;
 
-/// Packets that are handed over together, unless the capture ends. Files that overlap come packet by packet.
-const PACKETS: usize = 256;
-/// Batches that wait for a worker before the others wait too. More of them would only leave the cache.
+/// Packets that are read at a time for each other worker, unless the capture ends. Files that overlap come packet by
+/// packet; and who reads must fall behind, or all would come back for more at the same moment.
+const PACKETS: usize = 2048;
+/// Runs that wait for a worker before the others wait too. More of them would only leave the cache.
 const WAITING: usize = 8;
 
 /// Packets for all workers, in the order of time.
-pub(crate) struct Batch {
-    pub(crate) runs: Vec<Run>,
-    /// The shard of each packet, as far as [`Feed::new`]'s function can tell.
-    pub(crate) shards: Vec<Option<u8>>,
+#[derive(Clone)]
+pub(crate) struct Piece {
+    pub(crate) run: Run,
     /// Bytes read so far, and the size of all inputs where it is known.
     pub(crate) progress: (u64, Option<u64>),
 }
@@ -31,49 +31,46 @@ pub(crate) struct Feed<'r> {
     /// A queue was changed.
     news: Condvar,
     is_stopped: AtomicBool,
-    tell: fn(&Run, &mut Vec<Option<u8>>),
 }
-
-/// What waits for each worker; `None` for one that has left.
-type Queues = Vec<Option<VecDeque<Arc<Batch>>>>;
 
 struct Source<'r> {
     reader: &'r mut Reader,
     end: Option<Result<bool>>,
 }
 
+/// What waits for each worker; `None` for one that has left.
+type Queues = Vec<Option<VecDeque<Piece>>>;
+
 impl<'r> Feed<'r> {
-    /// Shares `reader` among so many workers. `tell` says of each packet of a run which shard it belongs to, where a
-    /// glance shows that.
-    pub(crate) fn new(reader: &'r mut Reader, workers: usize, tell: fn(&Run, &mut Vec<Option<u8>>)) -> Self {
+    /// Shares a reader among so many workers.
+    pub(crate) fn new(reader: &'r mut Reader, workers: usize) -> Self {
         Feed {
             source: Mutex::new(Source { reader, end: None }),
             queues: Mutex::new((0..workers).map(|_| Some(VecDeque::new())).collect()),
             news: Condvar::new(),
             is_stopped: AtomicBool::new(false),
-            tell,
         }
     }
 
     /// The next packets for a worker. They are the same for all, each gets them once.
-    pub(crate) fn next(&self, worker: usize) -> Option<Arc<Batch>> {
+    pub(crate) fn next(&self, worker: usize) -> Option<Piece> {
         // Not with the source in hand: the one that is waited for may be waiting for that.
-        if let Some(batch) = self.take_or_wait(worker) {
-            return Some(batch);
+        if let Some(piece) = self.take_or_wait(worker) {
+            return Some(piece);
         }
         let mut source = lock(&self.source);
         // Another one may have read meanwhile.
-        if let Some(batch) = take(&mut lock(&self.queues), worker) {
-            self.news.notify_all();
-            return Some(batch);
+        if let Some(piece) = self.take(worker) {
+            return Some(piece);
         }
-        let batch = Arc::new(source.read(self)?);
-        let mut queues = lock(&self.queues);
-        for (_, queue) in queues.iter_mut().enumerate().filter(|(other, _)| *other != worker) {
-            queue.iter_mut().for_each(|queue| queue.push_back(Arc::clone(&batch)));
+        let (mut packets, enough) = (0, PACKETS * lock(&self.queues).len());
+        while packets < enough
+            && let Some(piece) = source.read(&self.is_stopped)
+        {
+            packets += piece.run.heads.len();
+            lock(&self.queues).iter_mut().flatten().for_each(|queue| queue.push_back(piece.clone()));
         }
-        self.news.notify_all();
-        Some(batch)
+        self.take(worker)
     }
 
     /// Nothing more is read.
@@ -93,13 +90,20 @@ impl<'r> Feed<'r> {
         source.end.unwrap_or(Ok(true))
     }
 
-    /// What waits for a worker. If nothing does, waits while another one is far behind.
-    fn take_or_wait(&self, worker: usize) -> Option<Arc<Batch>> {
+    /// What waits for a worker.
+    fn take(&self, worker: usize) -> Option<Piece> {
+        let piece = pop(&mut lock(&self.queues), worker);
+        self.news.notify_all();
+        piece
+    }
+
+    /// The same; if nothing does, waits while another one is far behind.
+    fn take_or_wait(&self, worker: usize) -> Option<Piece> {
         let mut queues = lock(&self.queues);
         loop {
-            if let Some(batch) = take(&mut queues, worker) {
+            if let Some(piece) = pop(&mut queues, worker) {
                 self.news.notify_all();
-                return Some(batch);
+                return Some(piece);
             }
             if queues.iter().flatten().all(|queue| queue.len() < WAITING) {
                 return None;
@@ -109,31 +113,26 @@ impl<'r> Feed<'r> {
     }
 }
 
-fn take(queues: &mut Queues, worker: usize) -> Option<Arc<Batch>> {
-    queues.get_mut(worker)?.as_mut()?.pop_front()
+impl Source<'_> {
+    fn read(&mut self, is_stopped: &AtomicBool) -> Option<Piece> {
+        if self.end.is_some() {
+            return None;
+        }
+        if is_stopped.load(Ordering::Relaxed) {
+            self.end = Some(Ok(false));
+            return None;
+        }
+        match self.reader.next() {
+            Ok(Some(run)) => return Some(Piece { run, progress: self.reader.progress() }),
+            Ok(None) => self.end = Some(Ok(true)),
+            Err(error) => self.end = Some(Err(error)),
+        }
+        None
+    }
 }
 
-impl Source<'_> {
-    /// Reads until there are enough packets for a batch; `None` at the end.
-    fn read(&mut self, feed: &Feed<'_>) -> Option<Batch> {
-        let (mut runs, mut shards) = (Vec::with_capacity(1), Vec::new());
-        while self.end.is_none() && shards.len() < PACKETS {
-            if feed.is_stopped.load(Ordering::Relaxed) {
-                self.end = Some(Ok(false));
-                break;
-            }
-            match self.reader.next() {
-                Ok(Some(run)) => {
-                    (feed.tell)(&run, &mut shards);
-                    runs.push(run);
-                }
-                Ok(None) => self.end = Some(Ok(true)),
-                Err(error) => self.end = Some(Err(error)),
-            }
-        }
-        let progress = self.reader.progress();
-        (!runs.is_empty()).then_some(Batch { runs, shards, progress })
-    }
+fn pop(queues: &mut Queues, worker: usize) -> Option<Piece> {
+    queues.get_mut(worker)?.as_mut()?.pop_front()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::capture::{Head, Run};
+use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
-use crate::feed::Batch;
 use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
 use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
@@ -59,18 +58,15 @@ impl Worker {
         }
     }
 
-    /// Takes what is its own of a batch of packets.
-    pub(crate) fn take(&mut self, batch: &Batch) {
-        let mut shards = batch.shards.iter();
-        for run in &batch.runs {
-            for (head, shard) in run.chunk.heads[run.heads.clone()].iter().zip(shards.by_ref()) {
-                self.packets += 1;
-                if self.post.sees_all() {
-                    self.overview.coverage.packet(run.file, head);
-                }
-                if shard.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
-                    self.packet(run.file, head, run.chunk.packet(head));
-                }
+    /// Takes what is its own of a run of packets.
+    pub(crate) fn take(&mut self, run: &Run) {
+        for head in &run.chunk.heads[run.heads.clone()] {
+            self.packets += 1;
+            if self.post.sees_all() {
+                self.overview.coverage.packet(run.file, head);
+            }
+            if head.glance.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
+                self.packet(run.file, head, run.chunk.packet(head));
             }
         }
     }
@@ -142,13 +138,10 @@ impl Overview {
     }
 }
 
-/// The shard of each packet of a run, where a few bytes tell it: nearly everywhere.
-pub(crate) fn shards(run: &Run, out: &mut Vec<Option<u8>>) {
-    let heads = &run.chunk.heads[run.heads.clone()];
-    out.extend(heads.iter().map(|head| {
-        let [src, dst] = packet::ends(head.link, run.chunk.packet(head))?;
-        u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok()
-    }));
+/// The shard of a packet, where a few bytes tell it: nearly everywhere. So most packets of others cost next to nothing.
+pub(crate) fn glance(link: LinkType, bytes: &[u8]) -> Option<u8> {
+    let [src, dst] = packet::ends(link, bytes)?;
+    u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok()
 }
 
 /// The shard of the connection between two ends.

@@ -26,6 +26,8 @@ pub(crate) struct Head {
     pub(crate) time: Timestamp,
     /// Whether the record has a time of its own.
     pub(crate) timed: bool,
+    /// What the [`Glance`] of the reader said of it.
+    pub(crate) glance: Option<u8>,
     /// Link-layer type of the interface.
     pub(crate) link: LinkType,
     /// Interface number in the file (pcapng: over all sections), 0 for pcap.
@@ -39,11 +41,22 @@ pub(crate) struct Head {
 }
 
 impl Chunk {
+    /// Has something said of every packet.
+    pub(super) fn look(&mut self, glance: Glance) {
+        for head in &mut self.heads {
+            let packet = self.bytes.get(head.offset as usize..).unwrap_or_default();
+            head.glance = glance(head.link, packet.get(..head.captured as usize).unwrap_or_default());
+        }
+    }
+
     /// The captured bytes of a packet of this chunk.
     pub(crate) fn packet(&self, head: &Head) -> &[u8] {
         &self.bytes[head.offset as usize..][..head.captured as usize]
     }
 }
+
+/// Says something of a packet while the reader has its bytes in the cache.
+pub(crate) type Glance = fn(LinkType, &[u8]) -> Option<u8>;
 
 /// Neighbouring records of one chunk that come next in the order of time.
 #[derive(Clone, Debug)]

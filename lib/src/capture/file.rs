@@ -96,7 +96,12 @@ impl FileReader {
         if self.done {
             return Ok(None);
         }
-        let (chunk, result) = pool.with_free(|chunk| self.fill(chunk, info));
+        let glance = pool.glance;
+        let (chunk, result) = pool.with_free(|chunk| {
+            let result = self.fill(chunk, info);
+            glance.into_iter().for_each(|glance| chunk.look(glance));
+            result
+        });
         result?;
         info.count(&chunk.heads);
         Ok(Some(chunk))

@@ -119,6 +119,7 @@ impl Walk for Pcap {
                     i64::from(fields.fraction) * self.nanos_per_tick,
                 ),
                 timed: true,
+                glance: None,
                 link: self.link,
                 interface: 0,
                 offset: (at + self.record_header) as u32,

@@ -149,6 +149,7 @@ impl Pcapng {
             frame: info.last_frame,
             time: self.time,
             timed: packet.ticks.is_some(),
+            glance: None,
             link,
             interface: self.earlier_interfaces.saturating_add(packet.interface),
             // The packet's bytes lie in the block, which begins at `at`: this is their distance from its end.

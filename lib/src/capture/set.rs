@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::chunk::Glance;
 use super::file::FileReader;
 use super::input::{Bytes, Input, Meter};
 use super::pool::Pool;
@@ -146,6 +147,11 @@ impl Reader {
             meters: Vec::new(),
             finished: false,
         }
+    }
+
+    /// Has `glance` say something of every packet that is read from now on.
+    pub(crate) fn glance(&mut self, glance: Glance) {
+        self.pool.glance = Some(glance);
     }
 
     /// The next records in the order of time; `None` when all have been read.
