@@ -27,6 +27,8 @@ pub(crate) struct Worker {
 struct Post {
     index: usize,
     workers: usize,
+    /// The place of each shard among the worker's own: a division for every packet would show.
+    places: [Option<u8>; SHARDS],
 }
 
 /// What is learnt of all packets together: the first worker sees to it.
@@ -52,7 +54,7 @@ impl Worker {
             slicer: Slicer::new(fragment_bytes),
             fragment_bytes,
             shards: (index..SHARDS).step_by(workers).map(|_| Shard::new(config)).collect(),
-            post: Post { index, workers },
+            post: Post::new(index, workers),
             packets: 0,
             overview: Overview::default(),
         }
@@ -112,13 +114,18 @@ impl Worker {
 }
 
 impl Post {
+    fn new(index: usize, workers: usize) -> Self {
+        let place = |shard: usize| (shard % workers == index).then_some((shard / workers) as u8);
+        Post { index, workers, places: std::array::from_fn(place) }
+    }
+
     fn sees_all(&self) -> bool {
         self.index == 0
     }
 
     /// Where a shard stands, if it is one of this worker's.
     fn place(&self, shard: usize) -> Option<usize> {
-        (shard % self.workers == self.index).then_some(shard / self.workers)
+        self.places.get(shard).copied().flatten().map(usize::from)
     }
 }
 
