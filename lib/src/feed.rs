@@ -13,6 +13,8 @@ use crate::error::Result;
 /// Packets that are read at a time for each other worker, unless the capture ends. Files that overlap come packet by
 /// packet; and who reads must fall behind, or all would come back for more at the same moment.
 const PACKETS: usize = 2048;
+/// The same in bytes of the file: packets may be large.
+const BYTES: usize = 4 << 20;
 /// Runs that wait for a worker before the others wait too. More of them would only leave the cache.
 const WAITING: usize = 8;
 
@@ -63,11 +65,14 @@ impl<'r> Feed<'r> {
         if let Some(piece) = self.take(worker) {
             return Some(piece);
         }
-        let (mut packets, enough) = (0, PACKETS * lock(&self.queues).len());
-        while packets < enough
+        let workers = lock(&self.queues).len();
+        let (mut packets, mut bytes) = (0, 0);
+        while packets < PACKETS * workers
+            && bytes < BYTES
             && let Some(piece) = source.read(&self.is_stopped)
         {
             packets += piece.run.heads.len();
+            bytes += piece.run.bytes();
             lock(&self.queues).iter_mut().flatten().for_each(|queue| queue.push_back(piece.clone()));
         }
         self.take(worker)

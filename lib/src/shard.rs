@@ -17,7 +17,7 @@ const CONNECTION_BYTES: u64 = 2048;
 
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
-    flows: Flows<Session>,
+    flows: Flows<Talk>,
     desk: Desk,
     limits: Limits,
 }
@@ -33,6 +33,7 @@ impl Shard {
             out_of_order_total: part(8),
         };
         let desk = Desk {
+            arriving: Arriving::new(part(4)),
             notifications: Notifications::new(memory / 4),
             imap: Imap::new(memory / 8),
             smtp: SmtpReplies::new(memory / 16),
@@ -65,6 +66,7 @@ impl Shard {
             hits("open connections", self.limits.flows, overflows.flows),
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
+            hits("bytes of incomplete messages", self.desk.arriving.limit, self.desk.arriving.overflows),
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
         let protocols = protocols.into_iter().collect();
@@ -83,9 +85,56 @@ struct Desk {
     /// In the order in which connections end.
     protocols: Vec<(FlowId, &'static str)>,
     events: Vec<Event>,
+    arriving: Arriving,
+}
+
+/// The dissection of one connection, with what of [`Arriving::held`] is its own.
+struct Talk {
+    session: Session,
+    held: usize,
+}
+
+/// What dissectors keep of messages that are not whole yet.
+struct Arriving {
+    limit: usize,
+    held: usize,
+    overflows: u64,
+}
+
+impl Arriving {
+    /// The part of the limit that makes a connection a large one: those may only take half of it, so that a few
+    /// endless messages do not cost the ordinary ones of all others.
+    const LARGE: usize = 1024;
+
+    fn new(limit: usize) -> Self {
+        Arriving { limit, held: 0, overflows: 0 }
+    }
+
+    /// Counts anew what a connection keeps. Returns whether there is room for that.
+    fn count(&mut self, talk: &mut Talk) -> bool {
+        let held = talk.session.held();
+        self.held = self.held - talk.held + held;
+        talk.held = held;
+        let is_large = held > self.limit / Self::LARGE;
+        held == 0 || self.held <= if is_large { self.limit / 2 } else { self.limit }
+    }
+
+    /// A connection keeps nothing any more.
+    fn release(&mut self, talk: &Talk) {
+        self.held -= talk.held;
+    }
 }
 
 impl Desk {
+    /// Sees to it that what a connection keeps stays within bounds.
+    fn weigh(&mut self, talk: &mut Talk, at: Moment) {
+        if !self.arriving.count(talk) {
+            self.arriving.overflows += 1;
+            talk.session.give_up(at, &mut self.events);
+            self.arriving.count(talk);
+        }
+    }
+
     fn file(&mut self, flow: &FlowRef) {
         for event in self.events.drain(..) {
             let ends = [flow.orig, flow.resp];
@@ -111,52 +160,51 @@ impl Desk {
 }
 
 impl Receiver for Desk {
-    type State = Session;
+    type State = Talk;
 
     fn open(&mut self, flow: &FlowRef) -> Option<Self::State> {
-        Some(Session::new(Ends { orig: flow.orig, resp: flow.resp }))
+        let session = Session::new(Ends { orig: flow.orig, resp: flow.resp });
+        Some(Talk { session, held: 0 })
     }
 
     fn data(
         &mut self,
         flow: &FlowRef,
-        session: &mut Self::State,
+        talk: &mut Self::State,
         dir: Dir,
         bytes: &[u8],
         at: Moment,
     ) -> Interest {
-        let wanted = session.data(dir, bytes, at, &mut self.events);
+        let wanted = talk.session.data(dir, bytes, at, &mut self.events);
+        self.weigh(talk, at);
         if !self.events.is_empty() {
             self.file(flow);
         }
         if wanted {
             return Interest::GoOn;
         }
-        self.name(flow, session);
+        self.arriving.release(talk);
+        self.name(flow, &talk.session);
         Interest::Refused
     }
 
-    fn gap(
-        &mut self,
-        flow: &FlowRef,
-        session: &mut Self::State,
-        dir: Dir,
-        length: u64,
-        at: Moment,
-    ) -> Interest {
-        session.gap(dir, length, at, &mut self.events);
+    fn gap(&mut self, flow: &FlowRef, talk: &mut Self::State, dir: Dir, length: u64, at: Moment) -> Interest {
+        talk.session.gap(dir, length, at, &mut self.events);
+        self.weigh(talk, at);
         self.file(flow);
         Interest::GoOn
     }
 
-    fn fin(&mut self, flow: &FlowRef, session: &mut Self::State, dir: Dir, at: Moment) {
-        session.fin(dir, at, &mut self.events);
+    fn fin(&mut self, flow: &FlowRef, talk: &mut Self::State, dir: Dir, at: Moment) {
+        talk.session.fin(dir, at, &mut self.events);
+        self.weigh(talk, at);
         self.file(flow);
     }
 
-    fn end(&mut self, flow: &FlowRef, mut session: Self::State, close: Close, at: Moment) {
-        session.end(close, at, &mut self.events);
+    fn end(&mut self, flow: &FlowRef, mut talk: Self::State, close: Close, at: Moment) {
+        self.arriving.release(&talk);
+        talk.session.end(close, at, &mut self.events);
         self.file(flow);
-        self.name(flow, &session);
+        self.name(flow, &talk.session);
     }
 }

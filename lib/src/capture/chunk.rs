@@ -68,3 +68,16 @@ pub(crate) struct Run {
     /// Which of the chunk's heads.
     pub(crate) heads: Range<usize>,
 }
+
+impl Run {
+    /// Bytes of the chunk from the first packet to the end of the last one.
+    pub(crate) fn bytes(&self) -> usize {
+        match self.chunk.heads.get(self.heads.clone()) {
+            Some([first, .., last]) => {
+                (last.offset as usize + last.captured as usize).saturating_sub(first.offset as usize)
+            }
+            Some([only]) => only.captured as usize,
+            _ => 0,
+        }
+    }
+}

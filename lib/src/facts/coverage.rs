@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 const SILENCE: i64 = 20_000_000_000;
 /// Time going back by more than this is a clock step; less is the jitter of several capture queues.
 const STEP: i64 = 1_000_000_000;
-/// Silences and steps that are kept. Beyond, the shortest silence makes room.
+/// Silences and steps that are kept: of silences the longest.
 const KEPT: usize = 4096;
 /// Hosts that are kept.
 const HOSTS: usize = 65_536;
@@ -103,15 +103,20 @@ impl Coverage {
     }
 
     fn silence(&mut self, silence: Silence) {
-        if self.silences.len() == KEPT {
-            let shortest = self.silences.iter().enumerate().min_by_key(|(_, s)| s.length());
-            if let Some((index, _)) = shortest.filter(|(_, s)| s.length() < silence.length()) {
-                self.silences.remove(index);
-            } else {
-                return;
-            }
+        // To make room for one at a time would take a search through all for each.
+        if self.silences.len() == 2 * KEPT {
+            self.keep_longest();
         }
         self.silences.push(silence);
+    }
+
+    fn keep_longest(&mut self) {
+        let mut lengths: Vec<i64> = self.silences.iter().map(Silence::length).collect();
+        if lengths.len() > KEPT {
+            let (_, &mut least, _) = lengths.select_nth_unstable_by(KEPT - 1, |a, b| b.cmp(a));
+            self.silences.retain(|silence| silence.length() >= least);
+            self.silences.truncate(KEPT);
+        }
     }
 
     /// Counts a packet that is not TCP; what TCP shows of a host stands in the connections.
@@ -130,6 +135,7 @@ impl Coverage {
 
     /// The capture ends.
     pub(crate) fn finish(mut self) -> Self {
+        self.keep_longest();
         self.hosts = std::mem::take(&mut self.met).into_iter().collect();
         self
     }

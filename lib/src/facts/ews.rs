@@ -140,7 +140,7 @@ impl Calls {
         else {
             return;
         };
-        if self.rows.len() >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }
@@ -169,6 +169,12 @@ impl Calls {
             reply: reply.map(|reply| read(reply, strings)),
         };
         self.rows.push(row);
+    }
+
+    /// Half of what rows may take is for strings: long ones cost rows.
+    fn is_full(&self) -> bool {
+        let strings = self.strings.bytes();
+        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
     }
 
     /// Takes in what another shard has learnt.

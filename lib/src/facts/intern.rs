@@ -10,11 +10,22 @@ use ahash::RandomState;
 pub(crate) struct Interner {
     strings: HashSet<Arc<str>, RandomState>,
     bound: usize,
+    bytes: u64,
 }
 
 impl Interner {
     pub(crate) fn new(bound: usize) -> Self {
-        Interner { strings: HashSet::default(), bound }
+        Interner { strings: HashSet::default(), bound, bytes: 0 }
+    }
+
+    /// Bytes of all strings that were handed out, those that recurred once.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts bytes that are kept beside the strings.
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
     }
 
     pub(crate) fn intern(&mut self, text: &str) -> Arc<str> {
@@ -22,6 +33,7 @@ impl Interner {
             return Arc::clone(known);
         }
         let new: Arc<str> = Arc::from(text);
+        self.bytes += text.len() as u64;
         if self.strings.len() < self.bound {
             self.strings.insert(Arc::clone(&new));
         }
@@ -38,11 +50,17 @@ impl Interner {
 pub(crate) struct Memo<T> {
     known: HashMap<Arc<str>, T, RandomState>,
     bound: usize,
+    bytes: u64,
 }
 
 impl<T: Clone> Memo<T> {
     pub(crate) fn new(bound: usize) -> Self {
-        Memo { known: HashMap::default(), bound }
+        Memo { known: HashMap::default(), bound, bytes: 0 }
+    }
+
+    /// Bytes of all strings that were handed out, those that recurred once.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(crate) fn of(&mut self, text: &str, compute: impl FnOnce(&str) -> T) -> (Arc<str>, T) {
@@ -50,6 +68,7 @@ impl<T: Clone> Memo<T> {
             return (Arc::clone(text), value.clone());
         }
         let (text, value) = (Arc::<str>::from(text), compute(text));
+        self.bytes += text.len() as u64;
         if self.known.len() < self.bound {
             self.known.insert(Arc::clone(&text), value.clone());
         }

@@ -177,7 +177,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
             return;
         };
-        if self.rows.len() >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }
@@ -187,6 +187,12 @@ impl Notifications {
         };
         let row = self.row(flow, source, listener, request, transaction.reply.as_ref());
         self.rows.push(row);
+    }
+
+    /// Half of what rows may take is for strings: long ones cost rows.
+    fn is_full(&self) -> bool {
+        let strings = self.strings.bytes() + self.targets.bytes() + self.ids.bytes();
+        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
     }
 
     /// Takes in what another shard has learnt.
@@ -233,6 +239,8 @@ impl Notifications {
                 None => (None, None),
             };
         let decoded = decoded.as_ref();
+        let fields = request.proxy_headers.iter().chain(reply.iter().flat_map(|reply| &reply.proxy_headers));
+        strings.charge(fields.map(|field| field.name.len() + field.value.len()).sum());
         NotificationRow {
             flow,
             source,

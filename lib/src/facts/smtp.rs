@@ -107,7 +107,7 @@ impl SmtpReplies {
 
     /// Keeps a reply.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], reply: SmtpReply) {
-        if self.rows.len() >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }
@@ -133,6 +133,12 @@ impl SmtpReplies {
             first: reply.first,
             last: reply.last,
         });
+    }
+
+    /// Half of what rows may take is for strings: long ones cost rows.
+    fn is_full(&self) -> bool {
+        let strings = self.strings.bytes();
+        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
     }
 
     /// Takes in what another shard has learnt.

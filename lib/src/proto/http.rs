@@ -97,6 +97,10 @@ impl Dissector for Http {
         self.end_lane(client.flip(), None, out);
         self.exchanges.flush(out);
     }
+
+    fn held(&self) -> usize {
+        self.requests.held() + self.replies.held() + self.exchanges.held()
+    }
 }
 
 #[cfg(test)]

@@ -162,6 +162,10 @@ impl Dissector for Imap {
         }
     }
 
+    fn held(&self) -> usize {
+        self.requests.held() + self.replies.held()
+    }
+
     fn fin(&mut self, dir: Dir, _: Moment, events: &mut Vec<Event>) {
         if dir == self.client {
             self.requests.end(&mut self.pending, &mut Out { client: self.client, events });

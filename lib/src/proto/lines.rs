@@ -83,6 +83,11 @@ impl Lines {
         self.skip
     }
 
+    /// Bytes that are set aside for the line that is arriving.
+    pub(crate) fn held(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Whether the next byte begins a line.
     pub(crate) fn is_between(&self) -> bool {
         self.length == 0 && self.skip == 0

@@ -98,6 +98,9 @@ pub(crate) trait Dissector {
     fn done(&self) -> bool {
         false
     }
+
+    /// Bytes of the capture that are kept because what they belong to is not whole yet.
+    fn held(&self) -> usize;
 }
 
 /// The two ends of the connection that is dissected.

@@ -88,6 +88,23 @@ impl Session {
         self.stage = Stage::Refused;
     }
 
+    /// Bytes of the capture that are kept because what they belong to is not whole yet.
+    pub(crate) fn held(&self) -> usize {
+        match &self.stage {
+            Stage::Dissecting(dissector) => dissector.held(),
+            // A few bytes, which count with the connection.
+            Stage::Probing(_) | Stage::Refused => 0,
+        }
+    }
+
+    /// Gives up what is not whole, as if the capture ended here. What follows is looked at afresh.
+    pub(crate) fn give_up(&mut self, at: Moment, out: &mut Vec<Event>) {
+        if let Stage::Dissecting(dissector) = &mut self.stage {
+            dissector.end(Close::Open, at, out);
+            self.stage = Stage::Probing(Probing::default());
+        }
+    }
+
     /// Decides on what was held back of `dir`, as nothing will follow it.
     fn settle(&mut self, dir: Dir, out: &mut Vec<Event>) {
         let Stage::Probing(probing) = &mut self.stage else {

@@ -149,6 +149,10 @@ impl Dissector for Smtp {
 
     fn end(&mut self, _: Close, _: Moment, _: &mut Vec<Event>) {}
 
+    fn held(&self) -> usize {
+        self.lines.held() + self.commands.held()
+    }
+
     fn done(&self) -> bool {
         self.commands.is_other_protocol()
     }

@@ -322,6 +322,14 @@ impl Dissector for Tls {
         ControlFlow::Continue(())
     }
 
+    fn held(&self) -> usize {
+        let current =
+            self.current.iter().flat_map(|current| [&current.certificates, &current.client_certificates]);
+        let shown = current.flatten().flat_map(|shown| &shown.der).map(|der| der.len());
+        let arriving = self.sides.iter().map(|side| side.messages.held());
+        shown.sum::<usize>() + arriving.sum::<usize>()
+    }
+
     fn gap(&mut self, dir: Dir, length: u64, _: Moment, _: &mut Vec<Event>) {
         let side = self.side(dir);
         match side.lane.gap(length) {

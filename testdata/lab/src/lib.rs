@@ -3,10 +3,11 @@
 //! From the bottom up: [`wire`] makes packets, [`tcp`] makes conversations of them, [`cuc`] and
 //! [`background`] make the traffic of a [`site`] and keep the account of it, [`damage`] spoils it, [`link`] and
 //! [`container`] store it, [`label`] says what must be found. [`scenarios`] tells the stories.
-//! [`bulk`] makes large captures for benchmarks.
+//! [`bulk`] makes large captures for benchmarks, [`adversary`] such as want to do harm.
 //!
 //! Nothing here depends on sibtrace: the labels are its oracle. The same scenarios give the same bytes everywhere.
 
+pub mod adversary;
 pub mod background;
 pub mod bulk;
 pub mod container;

@@ -86,6 +86,12 @@ impl Imap {
         }
     }
 
+    /// Half of what rows may take is for strings: long ones cost rows.
+    fn is_full(&self) -> bool {
+        let strings = self.strings.bytes();
+        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
+    }
+
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.rows.extend(other.rows);
@@ -191,7 +197,7 @@ impl Imap {
     }
 
     fn push(&mut self, row: ImapRow) {
-        if self.rows.len() >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }

@@ -192,6 +192,12 @@ impl Rpcs {
         }
     }
 
+    /// Half of what rows may take is for strings: long ones cost rows.
+    fn is_full(&self) -> bool {
+        let strings = self.strings.bytes();
+        self.rows >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
+    }
+
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.lines.extend(other.lines);
@@ -202,7 +208,7 @@ impl Rpcs {
 
     /// Takes a fact of a DCE/RPC connection.
     pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], event: &Rpc) {
-        if self.rows >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }
@@ -221,7 +227,7 @@ impl Rpcs {
         else {
             return;
         };
-        if self.rows >= self.limit {
+        if self.is_full() {
             self.dropped += 1;
             return;
         }

@@ -57,6 +57,11 @@ impl Fragments {
         self.0.remove(index)
     }
 
+    /// Bytes that are kept.
+    pub(super) fn held(&self) -> usize {
+        self.0.iter().map(|stub| stub.head.capacity() + stub.tail.capacity()).sum()
+    }
+
     pub(super) fn put(&mut self, stub: Stub) {
         if self.0.len() == OPEN {
             self.0.pop_front();

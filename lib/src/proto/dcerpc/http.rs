@@ -136,6 +136,14 @@ impl Dissector for RpcHttp {
         self.inner.fin(dir, at, out);
     }
 
+    fn held(&self) -> usize {
+        let heads = self.sides.iter().map(|side| match side {
+            Side::Head(held) => held.capacity(),
+            Side::Body { .. } | Side::Lost => 0,
+        });
+        heads.sum::<usize>() + self.inner.held()
+    }
+
     fn end(&mut self, close: Close, at: Moment, out: &mut Vec<Event>) {
         self.inner.end(close, at, out);
     }

@@ -35,6 +35,11 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// Bytes that are kept of the PDU that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Takes the next bytes and gives each PDU that they complete.
     pub(super) fn data(&mut self, bytes: &[u8], at: Moment, mut take: impl FnMut(Pdu<'_>)) {
         let joined;

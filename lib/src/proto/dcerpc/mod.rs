@@ -125,6 +125,11 @@ impl Dissector for DceRpc {
     fn end(&mut self, _: Close, _: Moment, out: &mut Vec<Event>) {
         self.talk.calls.flush(out);
     }
+
+    fn held(&self) -> usize {
+        let lanes: usize = self.lanes.iter().map(Lane::held).sum();
+        lanes + self.talk.requests.held() + self.talk.answers.held()
+    }
 }
 
 impl Talk {

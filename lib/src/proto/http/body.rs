@@ -123,6 +123,11 @@ impl Body {
         self.keep
     }
 
+    /// Bytes that are set aside.
+    pub(super) fn held(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// The bytes up to the first hole, when they are kept.
     pub(super) fn kept(&self) -> &[u8] {
         &self.kept

@@ -54,6 +54,17 @@ impl Exchange {
         self.id
     }
 
+    /// A head is a line of names and one of values in any case; what a body says is short beside it.
+    fn held(&self) -> usize {
+        match &self.request {
+            Part::Known(Some(request)) | Part::Done(Some(request)) => {
+                let fields = request.proxy_headers.iter().map(|field| field.name.len() + field.value.len());
+                request.target.len() + request.header_names.len() + fields.sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether replies to it may matter: its request is of interest, or not known yet.
     pub(super) fn may_matter(&self) -> bool {
         match &self.request {
@@ -71,6 +82,11 @@ impl Exchanges {
     /// The direction in which requests go.
     pub(super) fn client(&self) -> Dir {
         self.client
+    }
+
+    /// Bytes of the requests that wait.
+    pub(super) fn held(&self) -> usize {
+        self.open.iter().map(Exchange::held).sum()
     }
 
     /// A request begins.

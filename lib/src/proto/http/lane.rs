@@ -159,6 +159,11 @@ impl Lane {
         self.phase = Phase::Between;
     }
 
+    /// Bytes that are kept of the message that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.head.capacity() + self.body.held()
+    }
+
     fn between(&mut self, bytes: &[u8], at: Moment) -> usize {
         // Empty lines before a message are passed over (RFC 9112, 2.2).
         let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

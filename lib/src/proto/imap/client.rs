@@ -53,6 +53,11 @@ impl Client {
         }
     }
 
+    /// Bytes that are kept of the line that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.lane.held()
+    }
+
     pub(super) fn data(&mut self, mut rest: &[u8], at: Moment, pending: &mut Pending, out: &mut Out<'_>) {
         self.latest = at;
         loop {

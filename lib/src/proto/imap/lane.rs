@@ -56,6 +56,11 @@ impl Lane {
         self.lines.arriving(Moment::default()).is_some_and(|line| line.length > LINE as u64)
     }
 
+    /// Bytes that are kept of the line that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.lines.held()
+    }
+
     /// Passes over the bytes of a literal.
     pub(super) fn skip(&mut self, bytes: u64) {
         self.lines.skip(bytes);

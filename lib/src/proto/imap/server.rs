@@ -54,6 +54,11 @@ impl Server {
         Server { lane: Lane::new(), state }
     }
 
+    /// Bytes that are kept of the line that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.lane.held()
+    }
+
     /// Takes bytes off `rest` until `take` breaks, or all are taken.
     pub(super) fn data(
         &mut self,

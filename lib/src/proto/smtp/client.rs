@@ -62,6 +62,11 @@ impl Client {
         self.is_other_protocol
     }
 
+    /// Bytes that are kept of the line that is arriving.
+    pub(super) fn held(&self) -> usize {
+        self.lines.held()
+    }
+
     /// Breaks where TLS begins although no reply announced it.
     pub(super) fn data(&mut self, bytes: &[u8], at: Moment, pending: &mut Pending) -> ControlFlow<usize> {
         let Client { lines, mode, has_commanded, is_other_protocol } = self;

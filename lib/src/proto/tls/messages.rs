@@ -24,6 +24,11 @@ impl Messages {
         self.is_lost = false;
     }
 
+    /// Bytes that are kept of a message that is not whole.
+    pub(super) fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// The next whole message with its header; `None` when `bytes` are used up.
     pub(super) fn next<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Cow<'b, [u8]>> {
         loop {
