@@ -7,6 +7,7 @@ use sibtrace::Capture;
 
 use crate::exit::{Failure, Result};
 use crate::output::clean;
+use crate::patience::UntilInterrupted;
 use crate::progress::{say, warn};
 
 /// What is to be read.
@@ -32,7 +33,7 @@ struct Candidate {
 pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     if paths.iter().any(|path| path == Path::new("-")) {
         return match paths.len() {
-            1 => Ok(complete(Capture::from_reader("-", io::stdin())?, Vec::new())),
+            1 => Ok(complete(Capture::from_reader("-", UntilInterrupted::new(io::stdin()))?, Vec::new())),
             _ => Err(Failure::Usage("standard input is one capture: - goes with no other file".to_owned())),
         };
     }

@@ -21,6 +21,11 @@ pub(crate) fn warn(message: &str) {
     say("warning", &crate::output::clean::text(message));
 }
 
+/// Whether the user has interrupted.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Watches an analysis: draws how far it is, and stops it when the user interrupts.
 pub(crate) struct Watch {
     bar: ProgressBar,
@@ -29,7 +34,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts to watch. The bar is drawn when standard error is a terminal and `quiet` is false.
     pub(crate) fn start(quiet: bool) -> Self {
-        // The second interrupt does not wait: reading may be blocked on a pipe that never says anything.
+        // The second interrupt does not wait for the report either.
         // Where the handler cannot be set, an interrupt ends the program at once, as it would have anyway.
         let _ = ctrlc::set_handler(|| {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
@@ -62,7 +67,7 @@ impl Sink for Watch {
             }
         }
         self.bar.set_position(read);
-        !INTERRUPTED.load(Ordering::Relaxed)
+        !is_interrupted()
     }
 }
 

@@ -26,8 +26,10 @@ impl Reading {
     pub(crate) fn of(captures: Vec<Capture>, incomplete: bool, config: Config, quiet: bool) -> Result<Self> {
         let analyzer = Analyzer::new(config.clone())?;
         let mut watch = Watch::start(quiet);
-        let (facts, error) = analyzer.facts(captures, &mut watch);
+        let (mut facts, error) = analyzer.facts(captures, &mut watch);
         watch.finish();
+        // Standard input ends where the user interrupts, which nobody notices who only reads it.
+        facts.partial |= progress::is_interrupted();
         let nothing_read = facts.vantages.iter().all(|vantage| vantage.files.is_empty());
         let failed = match error {
             // A report about nothing is worse than none.
