@@ -3,6 +3,7 @@
 //! Names are matched by namespace, never by prefix: Exchange, CUC and IM&P use different ones.
 
 mod calls;
+mod known;
 
 use twox_hash::XxHash3_64;
 
@@ -15,7 +16,7 @@ const EVENTS: usize = 64;
 const TEXT: usize = 1024;
 
 /// What a body says.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reading {
     /// The message, as far as it could be read; `None` for all others.
     pub(super) ews: Option<Ews>,
@@ -25,6 +26,10 @@ pub(super) struct Reading {
 
 /// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it.
 pub(super) fn read(body: &[u8], whole: bool) -> Reading {
+    if whole { known::or_read(body, |body| parse(body, true)) } else { parse(body, false) }
+}
+
+fn parse(body: &[u8], whole: bool) -> Reading {
     let mut reading = Reading::default();
     let result = xml::decode(body, whole)
         .map_err(Malformed::from)

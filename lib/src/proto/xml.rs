@@ -1,18 +1,19 @@
 //! Pull parsing of XML bodies: bytes of any encoding in, elements with their namespace out.
 //!
-//! No DTD is read and no entity but the predefined ones is expanded, so a document costs no more than its length.
-//! The cursor borrows everything from the document. quick-xml, against which it is tested, keeps copies of names and
-//! reads the attributes of every element: a notification took seven times as many instructions with it.
+//! quick-xml does the reading. No DTD is read and no entity but the predefined ones is expanded, so a document costs no
+//! more than its length. Namespaces are resolved here, because quick-xml's own reader copies every name that it
+//! resolves: a notification took seven times as many instructions with that.
 
-mod markup;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-
-use markup::{Tag, Token};
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::attributes::Attributes;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Deepest nesting that is followed; Exchange stays below 12.
 const DEPTH: usize = 64;
@@ -25,9 +26,9 @@ pub(super) struct NotXml;
 
 /// A cursor in a document. Its namespaces are told apart by `N`.
 pub(super) struct Xml<'d, N> {
-    rest: &'d str,
-    /// The names of the elements around the cursor.
-    open: Vec<&'d str>,
+    document: &'d str,
+    reader: Reader<&'d [u8]>,
+    depth: usize,
     bindings: Vec<Binding<'d, N>>,
     namespace: fn(&str) -> N,
     /// The last element was an empty one, and its end is still to come.
@@ -59,40 +60,37 @@ pub(super) enum Node<'d, N> {
 pub(super) struct Element<'d, N> {
     /// Its namespace; that of no name where it has none.
     pub(super) namespace: N,
-    tag: Tag<'d>,
+    local_name: &'d str,
+    attributes: &'d str,
 }
 
 impl<'d, N> Element<'d, N> {
     pub(super) fn local_name(&self) -> &'d str {
-        self.tag.local
+        self.local_name
     }
 
     /// The attribute of that name, as written (references are not resolved).
     pub(super) fn attribute(&self, name: &str) -> Option<&'d str> {
-        self.tag.attributes().find(|(known, _)| *known == name).map(|(_, value)| value)
+        attributes(self.attributes).find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All attributes, as written.
     pub(super) fn attributes(&self) -> &'d str {
-        self.tag.attributes
+        self.attributes
     }
 }
 
 impl<'d, N: Copy> Xml<'d, N> {
     /// A cursor at the beginning of `document`; `namespace` names a namespace by its URI, which is empty for none.
     pub(super) fn new(document: &'d str, namespace: fn(&str) -> N) -> Self {
-        Xml {
-            rest: document.trim_start(),
-            open: Vec::with_capacity(16),
-            bindings: Vec::new(),
-            namespace,
-            is_empty: false,
-        }
+        let document = document.trim_start();
+        let reader = Reader::from_str(document);
+        Xml { document, reader, depth: 0, bindings: Vec::new(), namespace, is_empty: false }
     }
 
     /// Elements around the cursor.
     pub(super) fn depth(&self) -> usize {
-        self.open.len()
+        self.depth
     }
 
     /// Goes on to the next node. Comments, processing instructions and a DTD are passed over.
@@ -101,25 +99,23 @@ impl<'d, N: Copy> Xml<'d, N> {
             self.close();
             return Ok(Node::Close);
         }
-        if let Some(rest) = self.open.last().and_then(|name| markup::closed(self.rest, name)) {
-            self.rest = rest;
-            self.close();
-            return Ok(Node::Close);
-        }
         loop {
-            let (token, rest) = markup::token(self.rest).ok_or(NotXml)?;
-            self.rest = rest;
-            return Ok(match token {
-                Token::Open(tag) => Node::Open(self.open(tag)?),
-                Token::Close(name) if self.open.last() == Some(&name) => {
+            return Ok(match self.reader.read_event().map_err(|_| NotXml)? {
+                Event::Start(tag) => Node::Open(self.open(&tag)?),
+                Event::Empty(tag) => {
+                    self.is_empty = true;
+                    Node::Open(self.open(&tag)?)
+                }
+                Event::End(_) => {
                     self.close();
                     Node::Close
                 }
-                Token::Text(text) => Node::Text(text.into()),
-                Token::Reference(name) => Node::Text(markup::resolve(name).ok_or(NotXml)?),
-                Token::End if self.open.is_empty() => Node::End,
-                Token::Close(_) | Token::End => return Err(NotXml),
-                Token::Other => continue,
+                Event::Text(text) => Node::Text(text.into_inner()),
+                Event::CData(text) => Node::Text(text.into_inner()),
+                Event::GeneralRef(name) => Node::Text(resolve(&name).ok_or(NotXml)?),
+                Event::Eof if self.depth == 0 => Node::End,
+                Event::Eof => return Err(NotXml),
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => continue,
             });
         }
     }
@@ -137,8 +133,8 @@ impl<'d, N: Copy> Xml<'d, N> {
 
     /// Goes past the end of the element around the cursor.
     pub(super) fn skip(&mut self) -> Result<(), NotXml> {
-        let outside = self.depth().saturating_sub(1);
-        while self.depth() > outside {
+        let outside = self.depth.saturating_sub(1);
+        while self.depth > outside {
             self.next()?;
         }
         Ok(())
@@ -146,9 +142,9 @@ impl<'d, N: Copy> Xml<'d, N> {
 
     /// The text of the element around the cursor without the white space around it; goes past its end.
     pub(super) fn text(&mut self) -> Result<Cow<'d, str>, NotXml> {
-        let outside = self.depth().saturating_sub(1);
+        let outside = self.depth.saturating_sub(1);
         let mut text = Cow::Borrowed("");
-        while self.depth() > outside {
+        while self.depth > outside {
             match self.next()? {
                 Node::Text(more) if text.is_empty() => text = more,
                 Node::Text(more) => text.to_mut().push_str(&more),
@@ -161,39 +157,66 @@ impl<'d, N: Copy> Xml<'d, N> {
         })
     }
 
-    fn open(&mut self, tag: Tag<'d>) -> Result<Element<'d, N>, NotXml> {
-        if self.open.len() == DEPTH {
+    fn open(&mut self, tag: &BytesStart<'d>) -> Result<Element<'d, N>, NotXml> {
+        if self.depth == DEPTH {
             return Err(NotXml);
         }
-        self.open.push(tag.name);
-        self.is_empty = tag.is_empty;
-        if !tag.attributes.is_empty() {
-            self.bind(&tag)?;
+        self.depth += 1;
+        let written = within(self.document, tag).ok_or(NotXml)?;
+        let (name, attributes) = written.split_at_checked(tag.name().0.len()).ok_or(NotXml)?;
+        let (prefix, local_name) = name.split_once(':').unwrap_or(("", name));
+        if !attributes.is_empty() {
+            self.bind(attributes)?;
         }
-        let bound = self.bindings.iter().rev().find(|binding| binding.prefix == tag.prefix);
+        let bound = self.bindings.iter().rev().find(|binding| binding.prefix == prefix);
         let namespace = bound.map_or_else(|| (self.namespace)(""), |binding| binding.namespace);
-        Ok(Element { namespace, tag })
+        Ok(Element { namespace, local_name, attributes })
     }
 
     fn close(&mut self) {
-        let depth = self.open.len();
-        while self.bindings.pop_if(|binding| binding.depth == depth).is_some() {}
-        self.open.pop();
+        while self.bindings.pop_if(|binding| binding.depth == self.depth).is_some() {}
+        self.depth = self.depth.saturating_sub(1);
     }
 
     /// Takes up the namespaces that the innermost element declares.
-    fn bind(&mut self, tag: &Tag<'d>) -> Result<(), NotXml> {
-        let depth = self.open.len();
-        for (name, value) in tag.attributes() {
+    fn bind(&mut self, written: &'d str) -> Result<(), NotXml> {
+        for (name, value) in attributes(written) {
             let Some(prefix) = name.strip_prefix("xmlns:").or((name == "xmlns").then_some("")) else {
                 continue;
             };
             if self.bindings.len() == BINDINGS {
                 return Err(NotXml);
             }
-            self.bindings.push(Binding { depth, prefix, namespace: (self.namespace)(value) });
+            self.bindings.push(Binding { depth: self.depth, prefix, namespace: (self.namespace)(value) });
         }
         Ok(())
+    }
+}
+
+/// Names and values as written, up to the first that is not well-formed.
+fn attributes(written: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut attributes = Attributes::new(written, 0);
+    attributes.with_checks(false);
+    attributes.map_while(|attribute| {
+        let attribute = attribute.ok()?;
+        match attribute.value {
+            Cow::Borrowed(value) => Some((attribute.key.0, value)),
+            Cow::Owned(_) => None,
+        }
+    })
+}
+
+/// A part of a document for as long as the document lives.
+fn within<'d>(document: &'d str, part: &str) -> Option<&'d str> {
+    let at = (part.as_ptr() as usize).checked_sub(document.as_ptr() as usize)?;
+    document.get(at..at.checked_add(part.len())?)
+}
+
+/// The text that a reference stands for: a character, or one of the predefined entities (XML 1.0, 4.1 and 4.6).
+fn resolve(name: &BytesRef<'_>) -> Option<Cow<'static, str>> {
+    match name.resolve_char_ref().ok()? {
+        Some(char) => Some(Cow::Owned(char.to_string())),
+        None => resolve_predefined_entity(name).map(Cow::Borrowed),
     }
 }
 
