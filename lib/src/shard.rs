@@ -41,6 +41,8 @@ impl Shard {
             handshakes: Handshakes::new(memory / 32),
             calls: Calls::new(memory / 32),
             protocols: Vec::new(),
+            // Beyond rows and open connections there is room for those without a row that end in between.
+            names: limits.flows.saturating_mul(4),
             events: Vec::new(),
         };
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
@@ -84,6 +86,8 @@ struct Desk {
     calls: Calls,
     /// In the order in which connections end.
     protocols: Vec<(FlowId, &'static str)>,
+    /// How many of them there may be.
+    names: usize,
     events: Vec<Event>,
     arriving: Arriving,
 }
@@ -153,7 +157,9 @@ impl Desk {
     }
 
     fn name(&mut self, flow: &FlowRef, session: &Session) {
-        if let Some(protocol) = session.protocol() {
+        if let Some(protocol) = session.protocol()
+            && self.protocols.len() < self.names
+        {
             self.protocols.push((flow.id, protocol));
         }
     }

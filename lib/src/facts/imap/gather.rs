@@ -72,6 +72,10 @@ impl Imap {
             Dir::Orig => (orig, resp),
             Dir::Resp => (resp, orig),
         };
+        if self.told.len() >= self.limit && !self.told.contains_key(&flow) {
+            self.dropped += 1;
+            return;
+        }
         let new = Told { client, is_encrypted: false, is_authenticated: false, offer: None };
         self.told.entry(flow).or_insert(new);
         match fact {
