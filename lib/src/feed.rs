@@ -10,9 +10,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::capture::{Reader, Run};
 use crate::error::Result;
 
-/// Packets that are read at a time for each other worker, unless the capture ends. Files that overlap come packet by
-/// packet; and who reads must fall behind, or all would come back for more at the same moment.
-const PACKETS: usize = 2048;
+/// Packets that are read at a time for each other worker, unless the capture ends: who reads must fall behind, or all
+/// would come back for more at the same moment. A worker alone takes run by run, while it is in the cache.
+const PACKETS: usize = 4096;
 /// The same in bytes of the file: packets may be large.
 const BYTES: usize = 4 << 20;
 /// Runs that wait for a worker before the others wait too. More of them would only leave the cache.
@@ -65,15 +65,15 @@ impl<'r> Feed<'r> {
         if let Some(piece) = self.take(worker) {
             return Some(piece);
         }
-        let workers = lock(&self.queues).len();
+        let others = lock(&self.queues).len() - 1;
         let (mut packets, mut bytes) = (0, 0);
-        while packets < PACKETS * workers
-            && bytes < BYTES
-            && let Some(piece) = source.read(&self.is_stopped)
-        {
+        while let Some(piece) = source.read(&self.is_stopped) {
             packets += piece.run.heads.len();
             bytes += piece.run.bytes();
             lock(&self.queues).iter_mut().flatten().for_each(|queue| queue.push_back(piece.clone()));
+            if packets >= PACKETS * others || bytes >= BYTES {
+                break;
+            }
         }
         self.take(worker)
     }
