@@ -25,9 +25,9 @@ pub(crate) fn gather(reader: &mut Reader, config: &Config, sink: &mut dyn Sink) 
     let work = |index, sink: &mut dyn Sink| work(Worker::new(config, index, workers), index, &feed, sink);
     let (learnt, Overview { coverage, pings }) = thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|index| scope.spawn(move || work(index, &mut ()))).collect();
-        let others = || others.into_iter().map(|other| other.join());
         let own = work(0, sink);
-        own.merge(others().map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
+        let joined = others.into_iter().map(|other| other.join());
+        own.merge(joined.map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
     });
     let end = feed.end();
     let mut files = reader.files().to_vec();

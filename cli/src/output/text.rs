@@ -14,7 +14,7 @@ pub(crate) mod path;
 pub(crate) mod samples;
 mod smtp;
 mod style;
-mod subscriptions;
+pub(crate) mod subscriptions;
 mod timeline;
 
 use sibtrace::{Config, Facts, Report};

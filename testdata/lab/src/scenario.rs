@@ -303,7 +303,7 @@ impl Scenario {
     }
 }
 
-fn finding(rule: &str, subject: Option<&str>) -> Expectation {
+pub(crate) fn finding(rule: &str, subject: Option<&str>) -> Expectation {
     Expectation {
         rule: rule.into(),
         subject: subject.map(Into::into),

@@ -4,7 +4,7 @@ use crate::container::{Container, Order, Record};
 use crate::damage::sender;
 use crate::label::{Config, Expectation};
 use crate::link::Link;
-use crate::scenario::File;
+use crate::scenario::{File, finding};
 use crate::site::{CUC, EXCHANGE, near};
 use crate::tcp::Stack;
 use crate::time::{MICROSECOND, Nanos};
@@ -198,15 +198,5 @@ impl Pair {
         text.push('\n');
         files.push((format!("{}.compare.json", self.path), text.into_bytes()));
         files
-    }
-}
-
-fn finding(rule: &str, subject: Option<&str>) -> Expectation {
-    Expectation {
-        rule: rule.into(),
-        subject: subject.map(Into::into),
-        severity: None,
-        confidence: None,
-        frames: Vec::new(),
     }
 }

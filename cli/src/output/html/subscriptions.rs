@@ -7,6 +7,7 @@ use super::Story;
 use super::markup::Markup;
 use super::table::{Cell, Column, Table};
 use crate::output::text::header::grouped;
+use crate::output::text::subscriptions::word;
 
 /// Writes a row per subscription, those in trouble first.
 pub(super) fn section(html: &mut Markup, story: &Story<'_>) {
@@ -67,18 +68,6 @@ pub(super) const fn trouble(state: SubscriptionState) -> u8 {
         SubscriptionState::Stale => 2,
         SubscriptionState::Gap => 1,
         SubscriptionState::Ok | SubscriptionState::Renewed | SubscriptionState::Ended => 0,
-    }
-}
-
-/// The word for a state.
-pub(super) const fn word(state: SubscriptionState) -> &'static str {
-    match state {
-        SubscriptionState::Ok => "ok",
-        SubscriptionState::Gap => "gap",
-        SubscriptionState::Stale => "stale",
-        SubscriptionState::Abandoned => "abandoned",
-        SubscriptionState::Renewed => "renewed",
-        SubscriptionState::Ended => "ended",
     }
 }
 

@@ -155,7 +155,8 @@ fn trouble(state: SubscriptionState) -> u8 {
     }
 }
 
-const fn word(state: SubscriptionState) -> &'static str {
+/// The word for a state.
+pub(crate) const fn word(state: SubscriptionState) -> &'static str {
     match state {
         SubscriptionState::Ok => "ok",
         SubscriptionState::Gap => "gap",

@@ -73,7 +73,7 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             .evidence(view, Some(second.flow), second.last, "the same bytes after it");
     }
     if let Some(passage) = source.translation() {
-        let ((exchange, before), (cuc, after)) = (passage.before, passage.after);
+        let (before, after) = (passage.before.1, passage.after.1);
         detail += &format!(
             "{} left Exchange as {} -> {} and arrived as {} -> {}, in the same connection: {}. ",
             counted(passage.pairs, "notification"),
@@ -83,12 +83,8 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             after.listener,
             passage.changed.join(", ")
         );
-        draft = draft
-            .also_all([before.source.ip, before.listener.ip, after.source.ip, after.listener.ip])
-            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
-            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
-            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
-            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange");
+        draft = draft.also_all([before.source.ip, before.listener.ip, after.source.ip, after.listener.ip]);
+        draft = passage.show(draft);
     }
     draft.detail(detail.trim_end())
 }

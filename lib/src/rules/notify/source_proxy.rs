@@ -93,7 +93,7 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             .evidence(view, Some(onward.flow), onward.last, "the same notification, carried on");
     }
     if let Some(passage) = source.relay() {
-        let ((exchange, before), (cuc, after)) = (passage.before, passage.after);
+        let (before, after) = (passage.before.1, passage.after.1);
         detail += &format!(
             "{} left Exchange as {} -> {} and arrived in other connections, as {} -> {}: {}. ",
             counted(passage.pairs, "notification"),
@@ -103,12 +103,7 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             after.listener,
             passage.changed.join(", ")
         );
-        draft = draft
-            .also_all([before.source.ip, before.listener.ip])
-            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
-            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
-            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
-            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange");
+        draft = passage.show(draft.also_all([before.source.ip, before.listener.ip]));
         return draft.detail(detail.trim_end());
     }
     let http = !source.headers.is_empty() || source.absolute.is_some() || source.reply.is_some();

@@ -111,6 +111,18 @@ fn passages<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> BTreeMap<IpAddr, Pas
     ways.into_iter().filter_map(|(ip, kinds)| Some((ip, usual(kinds)?))).collect()
 }
 
+impl Passage<'_> {
+    /// Adds the notification at both ends to a finding.
+    pub(super) fn show(&self, draft: Draft) -> Draft {
+        let ((exchange, before), (cuc, after)) = (self.before, self.after);
+        draft
+            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
+            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
+            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
+            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange")
+    }
+}
+
 impl<'v> Source<'v> {
     fn new(ip: IpAddr) -> Self {
         Source {

@@ -12,8 +12,9 @@ use super::axis::Axis;
 use super::lanes::{self, Bar, Lane, Marks};
 use crate::output::html::Story;
 use crate::output::html::markup::Markup;
-use crate::output::html::subscriptions::{anchor, class, trouble, word, worst_first};
+use crate::output::html::subscriptions::{anchor, class, trouble, worst_first};
 use crate::output::text::header::{count, grouped};
+use crate::output::text::subscriptions::word;
 
 /// Lanes in trouble that are drawn.
 const IN_TROUBLE: usize = 150;
