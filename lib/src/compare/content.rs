@@ -12,7 +12,7 @@ use super::clock::{Bound, Clock, Sample};
 use super::kind::is_randomised;
 use super::links::{Links, Window, align};
 use super::transport::{Groups, SLACK};
-use crate::facts::{NotificationRow, VantageFacts};
+use crate::facts::{NotificationRow, Table, VantageFacts};
 use crate::flow::FlowId;
 
 /// Exchange sends a notification again after 30 seconds at the earliest: what comes later than this may be the next
@@ -21,7 +21,7 @@ const LATE: i64 = 25_000_000_000;
 /// Differences of time that agree within this belong to one offset of the clocks (nanoseconds).
 const CLUSTER: i64 = 5_000_000_000;
 
-type Rows = [NotificationRow];
+type Rows = Table<NotificationRow>;
 
 /// What a notification says, as far as that survives a proxy; `None` where it cannot be read.
 fn content(row: &NotificationRow) -> Option<u64> {

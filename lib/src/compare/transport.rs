@@ -6,6 +6,7 @@ use std::hash::Hash;
 use super::clock::{Bound, Clock, Sample};
 use super::kind::is_same_stack;
 use super::links::{Links, Window, align, take};
+use crate::facts::Table;
 use crate::flow::{Connection, Endpoint, Moment, Syn};
 
 /// A SYN is sent again for so long (nanoseconds).
@@ -17,16 +18,16 @@ pub(super) const SLACK: i64 = 500_000_000;
 /// The first bytes of both directions together name a connection only if they are so many.
 const TELLING: u16 = 32;
 
-type Table = [Connection];
+type Rows = Table<Connection>;
 
 /// Connections whose two initial sequence numbers are the same: 64 bits that no two connections share.
-pub(super) fn by_numbers(exchange: &Table, cuc: &Table, links: &mut Links) {
+pub(super) fn by_numbers(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let numbers = |row: &Connection| Some((row.syn.as_ref()?.isn, row.syn_ack.as_ref()?.isn));
     by_key(exchange, cuc, numbers, |one, two| ends(one) == ends(two), links);
 }
 
 /// Connections of which one place has no SYN/ACK: the same SYN by its sequence number, and by its ends or its stack.
-pub(super) fn by_syn(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
     let mut waiting: HashMap<u32, VecDeque<usize>, ahash::RandomState> = HashMap::default();
     for place in links.free_at_cuc() {
         if let Some(syn) = &cuc[place].syn {
@@ -53,7 +54,7 @@ pub(super) fn by_syn(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links
 
 /// Connections that carry the same first bytes in both directions, behind a proxy that does not look into them.
 /// Without a clock only those that are the only ones of their kind at both places.
-pub(super) fn by_opening(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_opening(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
     let opening = |row: &Connection| {
         let [orig, resp] = row.sides.each_ref().map(|side| side.opening.unwrap_or_default());
         let from_its_beginning = row.syn.is_some() && row.syn_ack.is_some();
@@ -87,7 +88,7 @@ pub(super) fn by_opening(exchange: &Table, cuc: &Table, clock: Option<&Clock>, l
 }
 
 /// Connections between the same ends that were open at the same time, whose beginning one place or both did not see.
-pub(super) fn by_ends(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_ends(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
     let key = |row: &Connection| Some(row.key());
     let mut groups = Groups::new(exchange, cuc, key, links);
     groups.each(|here, there| {
@@ -159,8 +160,8 @@ fn ends(row: &Connection) -> [Endpoint; 2] {
 
 /// Links free rows with the same key in their order, those that `suit` each other first.
 fn by_key<K: Eq + Hash>(
-    exchange: &Table,
-    cuc: &Table,
+    exchange: &Rows,
+    cuc: &Rows,
     key: impl Fn(&Connection) -> Option<K>,
     suit: impl Fn(&Connection, &Connection) -> bool,
     links: &mut Links,
@@ -186,8 +187,8 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new<T, K: Eq + Hash>(
-        exchange: &[T],
-        cuc: &[T],
+        exchange: &Table<T>,
+        cuc: &Table<T>,
         key: impl Fn(&T) -> Option<K>,
         links: &Links,
     ) -> Self {

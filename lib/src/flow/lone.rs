@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::pending::Store;
-use super::tcp::{Arriving, Flow};
+use super::tcp::{Arriving, Flow, Live};
 use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Receiver, Side, Syn};
 use crate::packet::{Ip, Tcp};
 
@@ -71,18 +71,18 @@ impl Lone {
         syn.from_low == self.from_low && syn.tcp.seq != self.seq
     }
 
-    /// The flow that it begins.
+    /// The flow that it begins, and its row.
     pub(super) fn wake<R: Receiver>(
         &self,
         key: &FlowKey,
         digest: bool,
         store: &mut Store,
         receiver: &mut R,
-    ) -> Box<Flow<R::State>> {
+    ) -> (Flow<R::State>, Connection) {
         self.replay(key, |packet| {
-            let mut flow = Box::new(Flow::new(self.id, packet, digest));
-            flow.packet(packet, store, receiver);
-            flow
+            let (mut flow, mut connection) = Flow::new(self.id, packet, digest);
+            Live { connection: &mut connection, flow: &mut flow }.packet(packet, store, receiver);
+            (flow, connection)
         })
     }
 
