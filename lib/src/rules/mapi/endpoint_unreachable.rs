@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::facts::mapi::{Leg, Mapi, RpcConnection, place_of};
-use crate::flow::{Endpoint, Moment};
+use crate::flow::{Dir, Endpoint, Moment};
 use crate::proto::Interface;
 use crate::rules::draft::shown;
 use crate::rules::reach::attempts::{self, Answer, Failure};
@@ -51,7 +51,7 @@ struct Advert<'v> {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let adverts = adverts(&view.facts.mapi);
+        let adverts = adverts(view);
         if adverts.is_empty() {
             continue;
         }
@@ -76,17 +76,23 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 /// What clients were told, by client and endpoint: the first time.
-fn adverts(mapi: &Mapi) -> BTreeMap<(IpAddr, Endpoint), Advert<'_>> {
+fn adverts<'v>(view: &View<'v>) -> BTreeMap<(IpAddr, Endpoint), Advert<'v>> {
+    let mapi = &view.facts.mapi;
     let mut adverts = BTreeMap::new();
+    let mut pools: BTreeMap<(IpAddr, Endpoint), BTreeSet<IpAddr>> = BTreeMap::new();
     for mapper in &mapi.connections {
-        let siblings = siblings(mapi, mapper);
+        let (client, vip) = (mapper.client.ip, vip(mapi, mapper));
         for row in mapi.rows_of(mapper) {
             for endpoint in row.endpoints.iter() {
                 let advert = Advert { mapper, at: row.last(), interface: endpoint.interface };
-                let here = Endpoint { ip: mapper.server.ip, port: endpoint.port };
-                let others = siblings.iter().map(|ip| Endpoint { ip: *ip, port: endpoint.port });
-                for place in [place_of(endpoint, mapper.server.ip), here].into_iter().chain(others) {
-                    adverts.entry((mapper.client.ip, place)).or_insert(advert);
+                let at = |ip| Endpoint { ip, port: endpoint.port };
+                let pool = vip
+                    .map(at)
+                    .map(|vip| &*pools.entry((client, vip)).or_insert_with(|| behind(view, client, vip)));
+                let here = [place_of(endpoint, mapper.server.ip), at(mapper.server.ip)];
+                let others = pool.into_iter().flatten().map(|ip| at(*ip));
+                for place in here.into_iter().chain(others) {
+                    adverts.entry((client, place)).or_insert(advert);
                 }
             }
         }
@@ -94,13 +100,30 @@ fn adverts(mapi: &Mapi) -> BTreeMap<(IpAddr, Endpoint), Advert<'_>> {
     adverts
 }
 
-/// The servers among which the balancer chose, where this connection is its leg to one of them.
-fn siblings(mapi: &Mapi, mapper: &RpcConnection) -> BTreeSet<IpAddr> {
-    let Some(Leg::Inner(outer)) = mapper.leg else { return BTreeSet::new() };
-    let vip = mapi.connections.get(outer).map(|outer| outer.server.ip);
-    let behind =
-        mapi.own().filter(|connection| connection.identity.behind && Some(connection.server.ip) == vip);
-    behind.map(|connection| connection.identity.address).collect()
+/// The address that clients call, where this connection is the balancer's leg to a server.
+fn vip(mapi: &Mapi, mapper: &RpcConnection) -> Option<IpAddr> {
+    let Some(Leg::Inner(outer)) = mapper.leg else { return None };
+    mapi.connections.get(outer).map(|outer| outer.server.ip)
+}
+
+/// The servers behind a virtual endpoint: those that answered clients in its name, and those whose same port the
+/// balancer tried while a client waited there that never got an answer.
+fn behind(view: &View<'_>, balancer: IpAddr, vip: Endpoint) -> BTreeSet<IpAddr> {
+    let answered =
+        view.facts.mapi.own().filter(|client| client.identity.behind && client.server.ip == vip.ip);
+    let mut servers: BTreeSet<IpAddr> = answered.map(|client| client.identity.address).collect();
+    let mut waits_until = None;
+    for connection in &view.facts.connections {
+        let to = connection.resp;
+        if to == vip && connection.side(Dir::Resp).bytes == 0 {
+            waits_until = waits_until.max(Some(connection.last.time));
+        }
+        let is_on = connection.orig.ip == balancer && to.port == vip.port && to.ip != vip.ip;
+        if is_on && waits_until >= Some(connection.first.time) {
+            servers.insert(to.ip);
+        }
+    }
+    servers
 }
 
 fn advert<'v>(

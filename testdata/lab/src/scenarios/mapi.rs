@@ -47,6 +47,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         reset_in_a_call(),
         reset_after_close(),
         idle_reset(),
+        client_gone(),
         reset_at_once(),
         http_session_spread(),
         http_session_at_home(),
@@ -433,6 +434,14 @@ fn idle_reset() -> Scenario {
         .expect_on("mapi-idle-reset", &UNITY.to_string(), &packets[4..6])
         .severity("info")
         .forbid("mapi-reset")
+}
+
+fn client_gone() -> Scenario {
+    let path = "mapi-idle-reset/miss-client";
+    let mut lab = Lab::new(path);
+    waiting(&Answer::Nothing).close(at(3, 0)).play(&mut lab, unity(), array());
+    let text = "The client closes its connection after two minutes, in which a wait is parked.";
+    quiet(scenario(path, text, lab), &["reset", "idle-reset"])
 }
 
 fn reset_at_once() -> Scenario {
