@@ -123,8 +123,7 @@ def mapi_dynamic_ports(site):
     site.mailbox_ports["cas2"] = OTHER_MAILBOX
     site.play()
     # The balancer accepts what it cannot pass on: the client's bind is never answered.
-    symptoms = findings("mapi-endpoint-unreachable") + findings("mapi-reset")
-    site.label("unity", [], mapi(3, None, 10, 0), symptoms)
+    site.label("unity", findings("mapi-endpoint-unreachable", BALANCER), mapi(3, None, 10, 0))
     site.label("balancer", findings("mapi-endpoint-unreachable", CAS2), mapi(3, None, 10, 0))
     site.label("cas1", [], mapi(3, 4, 10, 0))
     site.label("cas2", [], mapi(0, 0, 0, 0))
