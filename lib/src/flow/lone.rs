@@ -66,9 +66,9 @@ impl Lone {
         self.at
     }
 
-    /// Whether `packet` begins another connection between the same ends.
-    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
-        packet.tcp.opens() && packet.from_low == self.from_low && packet.tcp.seq != self.seq
+    /// Whether `syn` opens another connection between the same ends.
+    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
+        syn.from_low == self.from_low && syn.tcp.seq != self.seq
     }
 
     /// The flow that it begins.

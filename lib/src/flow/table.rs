@@ -87,10 +87,10 @@ impl<S> Seen<S> {
         }
     }
 
-    fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
+    fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
         match self {
-            Seen::Lone(lone) => lone.is_over_with(packet),
-            Seen::Flow(flow) => flow.is_over_with(packet),
+            Seen::Lone(lone) => lone.is_over_with(syn),
+            Seen::Flow(flow) => flow.is_over_with(syn),
         }
     }
 }
@@ -142,7 +142,7 @@ impl<S> Flows<S> {
             }
         };
         self.latest = place;
-        if self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
+        if tcp.opens() && self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
             let new = self.begin(id, &arriving);
             let old = std::mem::replace(&mut self.flows[place].seen, new);
             self.retire(&key, old, receiver);

@@ -97,10 +97,10 @@ impl<S> Flow<S> {
         self.connection.last
     }
 
-    /// Whether `packet` belongs to a new connection between the same ends: a SYN that counts from another number.
-    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
-        let base = self.halves[self.dir(packet) as usize].base;
-        packet.tcp.opens() && base.is_some_and(|base| base != packet.tcp.seq)
+    /// Whether `syn` opens a new connection between the same ends: it counts from another number.
+    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
+        let base = self.halves[self.dir(syn) as usize].base;
+        base.is_some_and(|base| base != syn.tcp.seq)
     }
 
     pub(super) fn packet<R: Receiver<State = S>>(
@@ -110,10 +110,11 @@ impl<S> Flow<S> {
         receiver: &mut R,
     ) {
         let Arriving { at, ip, tcp, .. } = *packet;
-        if tcp.opens() && self.dir(packet) == Dir::Resp && self.may_turn_around() {
+        let mut dir = self.dir(packet);
+        if tcp.opens() && dir == Dir::Resp && self.may_turn_around() {
             self.turn_around();
+            dir = Dir::Orig;
         }
-        let dir = self.dir(packet);
         self.connection.last = at;
         self.count(dir, packet);
         let seen = Seen::new(at, packet.from_low, ip, tcp);
