@@ -8,7 +8,7 @@ use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, Table, VantageFacts};
+use crate::facts::{Facts, NotificationRow, Outcome, Table, VantageFacts, outcome};
 use crate::flow::{Connection, FlowId, Moment, Side};
 
 /// The facts of all vantage points and the settings to judge them by.
@@ -37,6 +37,8 @@ pub struct View<'a> {
     pub lives: Vec<Life>,
     /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
     one_way: bool,
+    /// The attempts to connect that failed: a dozen rules ask.
+    pub(crate) failed: Vec<&'a Connection>,
     chains: OnceLock<Chains>,
 }
 
@@ -53,6 +55,7 @@ impl<'a> Context<'a> {
                 sight: Sight::new(facts, config),
                 lives: Vec::new(),
                 one_way: is_one_way(&facts.connections),
+                failed: facts.connections.iter().filter(|connection| is_failed(connection)).collect(),
                 chains: OnceLock::new(),
             };
             view.lives = notify::lives(&view);
@@ -171,6 +174,10 @@ impl<'a> View<'a> {
     pub fn is_one_way(&self) -> bool {
         self.one_way
     }
+}
+
+fn is_failed(connection: &Connection) -> bool {
+    !matches!(outcome(connection), None | Some(Outcome::Connected))
 }
 
 fn is_one_way(connections: &Table<Connection>) -> bool {

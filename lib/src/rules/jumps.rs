@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 /// The silences through which time jumped, in the order of time.
 pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     let mut silences: Vec<Silence> = facts.coverage.silences.clone();
+    if silences.is_empty() {
+        return Vec::new();
+    }
     silences.sort_by_key(|silence| silence.from.time);
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));

@@ -1,6 +1,7 @@
 //! Where a capture was blind: stretches in which what is absent proves nothing.
 
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::context::is_attempt;
@@ -29,8 +30,10 @@ pub struct Sight {
 
 impl Sight {
     pub(super) fn new(facts: &VantageFacts, config: &Config) -> Self {
-        let told: BTreeSet<FlowId> =
-            facts.notifications.iter().filter(|row| row.is_post()).map(|row| row.flow).collect();
+        // Most captures lose nothing, and then nobody asks.
+        let told: LazyCell<HashSet<FlowId>, _> = LazyCell::new(|| {
+            facts.notifications.iter().filter(|row| row.is_post()).map(|row| row.flow).collect()
+        });
         let begin = facts.coverage.first.map(|first| first.time);
         let mut blind = Vec::new();
         let mut losses = Vec::new();

@@ -4,7 +4,7 @@
 //! is silent. It is a stall when others are usual, by what the rest of the capture shows of them. ARP and the like
 //! that come with the notifications, and a burst at the beginning, do not make others usual.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use crate::config::Config;
 use crate::facts::{Silence, VantageFacts};
@@ -31,8 +31,12 @@ pub(super) fn stalls(facts: &VantageFacts, config: &Config) -> Vec<(Timestamp, T
         let like_it = lengths.len() - lengths.partition_point(|other| *other < silence.length() / 3);
         like_it <= COMMON
     };
+    let mut candidates = silences.iter().filter(rare).peekable();
+    if candidates.peek().is_none() {
+        return Vec::new();
+    }
     let others = Others::new(facts, config);
-    let stalls = silences.iter().filter(rare).filter(|silence| others.are_missed_in(silence));
+    let stalls = candidates.filter(|silence| others.are_missed_in(silence));
     stalls.map(|silence| (silence.from.time, silence.to.time)).collect()
 }
 
@@ -53,7 +57,7 @@ struct Others {
 impl Others {
     fn new(facts: &VantageFacts, config: &Config) -> Self {
         let coverage = &facts.coverage;
-        let told: BTreeSet<FlowId> = facts.notifications.iter().map(|row| row.flow).collect();
+        let told: HashSet<FlowId> = facts.notifications.iter().map(|row| row.flow).collect();
         let notifies = |connection: &&Connection| {
             told.contains(&connection.id) || config.ports.notify.contains(&connection.resp.port)
         };

@@ -67,16 +67,13 @@ pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> 
 /// The servers to which attempts failed that `is_meant` picks, by address.
 pub(crate) fn servers_at<'a>(view: &View<'a>, is_meant: impl Fn(&Connection) -> bool) -> Vec<Server<'a>> {
     let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
-    let towards = || view.facts.connections.iter().filter(|connection| is_meant(connection));
-    for connection in towards() {
-        if !matches!(outcome(connection), None | Some(Outcome::Connected)) {
-            servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
-        }
+    for connection in view.failed.iter().filter(|connection| is_meant(connection)) {
+        servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
     }
     if servers.is_empty() {
         return Vec::new();
     }
-    for connection in towards() {
+    for connection in view.facts.connections.iter().filter(|connection| is_meant(connection)) {
         if let Some(server) = servers.get_mut(&connection.resp.ip) {
             server.attempts.extend(outcome(connection).map(|outcome| (connection, outcome)));
         }
