@@ -17,7 +17,7 @@ import time
 
 import label
 from label import findings
-from network import Network
+from network import Network, shift_clock
 
 HERE = pathlib.Path(__file__).parent
 HEALTHY, FAULT_AT, FAULTY = 700, 320, 1500
@@ -315,12 +315,6 @@ class Site:
         label.write(path, self.description, files, config, facts, expect, allow, forbid)
 
 
-def shift_clock(capture, seconds):
-    shifted = capture.with_suffix(".shifted")
-    subprocess.run(["editcap", "-F", "pcap", "-t", str(seconds), capture, shifted], check=True)
-    shifted.rename(capture)
-
-
 def record(scenario, output):
     with tempfile.TemporaryDirectory() as work, Network(label.kebab(scenario), HOSTS) as network:
         pathlib.Path(work).chmod(0o777)
@@ -341,4 +335,5 @@ def main():
             done.result()
 
 
-main()
+if __name__ == "__main__":
+    main()
