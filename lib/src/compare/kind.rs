@@ -65,27 +65,38 @@ impl PairKind {
 
 /// What lies between the two sightings of one connection.
 pub(super) fn kind(exchange: &Connection, cuc: &Connection) -> PairKind {
-    if is_terminated(exchange, cuc) {
+    // Where nothing else tells: a translator that gives another port leaves the destination alone.
+    let by_ends = || exchange.orig.port != cuc.orig.port && exchange.resp != cuc.resp;
+    if is_terminated(exchange, cuc).unwrap_or_else(by_ends) {
         return PairKind::Proxy;
     }
+    // One of them may have been seen from its answer on.
+    if exchange.key() == cuc.key() {
+        return PairKind::Direct;
+    }
     match (exchange.orig != cuc.orig, exchange.resp != cuc.resp) {
-        (false, false) => PairKind::Direct,
         (true, false) => PairKind::SourceNat,
         (false, true) => PairKind::DestinationNat,
-        (true, true) => PairKind::DoubleNat,
+        _ => PairKind::DoubleNat,
     }
 }
 
 /// Whether something ended the connection and opened another: no translator makes a new initial sequence number,
-/// except a firewall that randomises it and leaves the packet's identification and options alone.
-fn is_terminated(exchange: &Connection, cuc: &Connection) -> bool {
+/// except a firewall that randomises it and leaves the packet's identification and options alone. `None` for a
+/// connection that was seen from its middle on and whose first bytes do not tell either.
+pub(super) fn is_terminated(exchange: &Connection, cuc: &Connection) -> Option<bool> {
     let syns = exchange.syn.as_ref().zip(cuc.syn.as_ref());
     let answers = exchange.syn_ack.as_ref().zip(cuc.syn_ack.as_ref());
     match (syns, answers) {
-        (Some((one, two)), _) => one.isn != two.isn && !is_randomised(exchange, cuc),
-        (None, Some((one, two))) => one.isn != two.isn,
-        // Seen from the middle on: without the beginnings only the ends tell.
-        (None, None) => exchange.orig.port != cuc.orig.port && exchange.resp != cuc.resp,
+        (Some((one, two)), _) => Some(one.isn != two.isn && !is_randomised(exchange, cuc)),
+        (None, Some((one, two))) => Some(one.isn != two.isn),
+        (None, None) if exchange.key() == cuc.key() => Some(false),
+        (None, None) => {
+            let openings = exchange.sides.iter().zip(&cuc.sides);
+            let same = openings.filter_map(|(one, two)| one.opening.zip(two.opening));
+            let mut same = same.filter(|(one, two)| one.prefix == two.prefix);
+            same.next().map(|(one, two)| one.seq != two.seq)
+        }
     }
 }
 

@@ -60,10 +60,10 @@ impl Comparison {
 
     /// The notifications seen at both places, in the order of Exchange.
     pub fn notifications(&self, facts: &Facts) -> Vec<Pair> {
-        let [exchange, _] = facts.vantages.as_slice() else { return Vec::new() };
-        let kind = |row: usize| self.kind_of(exchange, &exchange.notifications[row]);
+        let [exchange, cuc] = facts.vantages.as_slice() else { return Vec::new() };
         let pairs = self.notifications.pairs();
-        pairs.map(|(exchange, cuc)| Pair { exchange, cuc, kind: kind(exchange) }).collect()
+        let kind = |(one, two)| self.kind_of((exchange, cuc), (one, two));
+        pairs.map(|pair| Pair { exchange: pair.0, cuc: pair.1, kind: kind(pair) }).collect()
     }
 
     /// The connections seen at both places, in the order of Exchange.
@@ -101,10 +101,18 @@ impl Comparison {
         }
     }
 
-    fn kind_of(&self, exchange: &VantageFacts, row: &NotificationRow) -> PairKind {
-        let stream = exchange.stream(row.flow);
+    fn kind_of(&self, (exchange, cuc): (&VantageFacts, &VantageFacts), pair: (usize, usize)) -> PairKind {
+        let (one, two) = (&exchange.notifications[pair.0], &cuc.notifications[pair.1]);
+        let carried_on = exchange.stream(one.flow).and_then(|stream| self.carried_on(stream));
         // Two streams that are no pair and carry the same notification: something passed it on.
-        stream.and_then(|stream| self.carried_on(stream)).map_or(PairKind::Proxy, |(_, kind)| kind)
+        let Some((_, kind)) = carried_on else { return PairKind::Proxy };
+        let connections = exchange.connection(one.flow).zip(cuc.connection(two.flow));
+        let unclear = connections.is_some_and(|(one, two)| kind::is_terminated(one, two).is_none());
+        match unclear && !kind::message_changes(one, two).is_empty() {
+            // No translator rewrites what is said.
+            true => PairKind::Proxy,
+            false => kind,
+        }
     }
 }
 
@@ -175,6 +183,7 @@ impl<'f> Matching<'f> {
     fn anchor(&mut self) -> Option<Clock> {
         let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
         transport::by_numbers(exchange, cuc, &mut self.connections);
+        transport::by_stack(exchange, cuc, &mut self.connections);
         bytes::by_random(self.exchange, self.cuc, &mut self.connections);
         content::by_connection(self.exchange, self.cuc, &self.connections, &mut self.notifications);
         content::by_ends(self.exchange, self.cuc, &mut self.notifications);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::clock::{Bound, Clock, Sample};
-use super::kind::is_same_stack;
+use super::kind::{is_randomised, is_same_stack};
 use super::links::{Links, take};
 use crate::flow::{Connection, Dir, Endpoint, Moment, Syn};
 
@@ -20,6 +20,23 @@ type Table = [Connection];
 pub(super) fn by_numbers(exchange: &Table, cuc: &Table, links: &mut Links) {
     let numbers = |row: &Connection| Some((row.syn.as_ref()?.isn, row.syn_ack.as_ref()?.isn));
     by_key(exchange, cuc, numbers, |one, two| ends(one) == ends(two), links);
+}
+
+/// Connections whose sequence numbers a firewall made random: a SYN of the same stack with the same identification, and
+/// the same timestamp, or the same ends where it has none.
+pub(super) fn by_stack(exchange: &Table, cuc: &Table, links: &mut Links) {
+    let stack = |row: &Connection| {
+        let syn = row.syn.as_ref().filter(|syn| syn.ip_id != 0)?;
+        let ends = syn.timestamp.is_none().then(|| ends(row));
+        Some((syn.ip_id, syn.window, syn.scale, syn.timestamp, syn.options.clone(), ends))
+    };
+    Groups::new(exchange, cuc, stack, links).each(|here, there| {
+        if let ([one], [two]) = (here, there)
+            && is_randomised(&exchange[*one], &cuc[*two])
+        {
+            links.link(*one, *two);
+        }
+    });
 }
 
 /// Connections of which one place has no SYN/ACK: the same SYN by its sequence number, and by its ends or its stack.

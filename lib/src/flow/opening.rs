@@ -13,6 +13,8 @@ const WORD: u16 = 8;
 pub struct Opening {
     /// The frame of the very first one.
     pub at: Moment,
+    /// Its sequence number.
+    pub seq: u32,
     /// What they are.
     pub prefix: Prefix,
 }

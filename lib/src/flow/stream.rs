@@ -255,7 +255,8 @@ impl Stream {
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
-        outlet.side.opening = Some(self.opening).filter(|opening| opening.prefix.length() > 0);
+        let opening = self.origin.map(|seq| Opening { seq, ..self.opening });
+        outlet.side.opening = opening.filter(|opening| opening.prefix.length() > 0);
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {

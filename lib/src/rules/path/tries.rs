@@ -67,21 +67,33 @@ impl<'v> Tries<'v> {
             return None;
         }
         let Some((partner, kind)) = self.matched.partner(self.vantage, stream) else {
-            return self.has_gone_missing(row).then_some(if refused {
-                Try::RefusedBetween
-            } else {
-                Try::NeverArrived
-            });
+            return match refused {
+                true => (self.has_gone_missing(row) && self.saw_all(row)).then_some(Try::RefusedBetween),
+                false => self.has_gone_missing(row).then_some(Try::NeverArrived),
+            };
         };
         let there = self.far.facts.connections.get(partner).filter(|_| kind.is_one_connection())?;
-        if there.reset.is_some_and(|reset| reset.from == Dir::Resp) {
+        // Without the SYN the one who answered it seems to have begun.
+        let responder = if there.syn.is_none() && there.orig == row.resp { Dir::Orig } else { Dir::Resp };
+        if there.reset.is_some_and(|reset| reset.from == responder) {
             return Some(Try::Refused);
         }
-        Some(match (refused, there.syn_ack.is_some()) {
-            (true, _) => Try::RefusedBetween,
-            (false, true) => Try::AnswerLost,
-            (false, false) => Try::Ignored,
-        })
+        if there.syn_ack.is_some() && !refused {
+            return Some(Try::AnswerLost);
+        }
+        let silent = self.would_have_seen(row) && self.saw_all(row);
+        silent.then_some(if refused { Try::RefusedBetween } else { Try::Ignored })
+    }
+
+    /// Whether the other capture never lost a packet of this service: one that does now and then may have lost the one
+    /// packet that matters.
+    fn saw_all(&self, row: &Connection) -> bool {
+        self.far.sight.losses(row.resp.port).next().is_none()
+    }
+
+    fn would_have_seen(&self, row: &Connection) -> bool {
+        let last = row.last_syn.unwrap_or(row.first);
+        self.witness.would_have_seen((row.first, last), -SHORTLY..SHORTLY, [row.resp.port])
     }
 
     /// Whether the other capture would have shown the SYN, had it arrived: others that went the same way did, or
@@ -91,7 +103,6 @@ impl<'v> Tries<'v> {
         let is_unlimited = || self.far.facts.coverage.hosts.contains_key(&row.orig.ip);
         let comes_through =
             self.arrived.contains(&(row.orig.ip, row.resp)) || self.met.contains(&hosts) && is_unlimited();
-        let last = row.last_syn.unwrap_or(row.first);
-        comes_through && self.witness.would_have_seen((row.first, last), -SHORTLY..SHORTLY, [row.resp.port])
+        comes_through && self.would_have_seen(row)
     }
 }
