@@ -157,6 +157,10 @@ pub(super) fn connection_changes(exchange: &Connection, cuc: &Connection) -> Vec
 /// What differs between the two sightings of a notification, beside its connection.
 pub(super) fn message_changes(exchange: &NotificationRow, cuc: &NotificationRow) -> Vec<String> {
     let mut changed = Vec::new();
+    if !exchange.counts() || !cuc.counts() {
+        // What was not stored was not changed.
+        return changed;
+    }
     if exchange.target != cuc.target {
         changed.push("request target".to_owned());
     }
@@ -171,7 +175,7 @@ pub(super) fn message_changes(exchange: &NotificationRow, cuc: &NotificationRow)
         changed.push(if cuc.chunked { "body sent in chunks" } else { "body no longer in chunks" }.to_owned());
     }
     let body = |row: &NotificationRow| (row.body_digest, row.body_length);
-    if exchange.counts() && cuc.counts() && body(exchange) != body(cuc) {
+    if body(exchange) != body(cuc) {
         changed.push("body".to_owned());
     }
     changed

@@ -183,12 +183,14 @@ impl<'f> Matching<'f> {
     fn anchor(&mut self) -> Option<Clock> {
         let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
         transport::by_numbers(exchange, cuc, &mut self.connections);
+        transport::by_syn(exchange, cuc, &mut self.connections);
         transport::by_stack(exchange, cuc, &mut self.connections);
         bytes::by_random(self.exchange, self.cuc, &mut self.connections);
         content::by_connection(self.exchange, self.cuc, &self.connections, &mut self.notifications);
         content::by_ends(self.exchange, self.cuc, &mut self.notifications);
         let (exchange, cuc) = (&self.exchange.notifications, &self.cuc.notifications);
         content::by_date(exchange, cuc, &mut self.notifications);
+        content::by_date_of_cut(exchange, cuc, &mut self.notifications);
         if let Some(clock) = Clock::of(self.samples()) {
             return Some(clock);
         }
@@ -221,7 +223,6 @@ impl<'f> Matching<'f> {
 
     fn by_packets(&mut self, clock: Option<&Clock>) {
         let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
-        transport::by_syn(exchange, cuc, clock, &mut self.connections);
         transport::by_ends(exchange, cuc, clock, &mut self.connections);
     }
 

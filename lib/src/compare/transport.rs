@@ -9,8 +9,6 @@ use super::kind::{is_randomised, is_same_stack};
 use super::links::{Links, take};
 use crate::flow::{Connection, Dir, Endpoint, Moment, Syn};
 
-/// A SYN is sent again for so long (nanoseconds).
-const SYN_LASTS: i64 = 60_000_000_000;
 /// The clocks may be wrong by this on top of their doubt (nanoseconds).
 pub(super) const SLACK: i64 = 500_000_000;
 
@@ -40,7 +38,7 @@ pub(super) fn by_stack(exchange: &Table, cuc: &Table, links: &mut Links) {
 }
 
 /// Connections of which one place has no SYN/ACK: the same SYN by its sequence number, and by its ends or its stack.
-pub(super) fn by_syn(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_syn(exchange: &Table, cuc: &Table, links: &mut Links) {
     let mut waiting: HashMap<u32, VecDeque<usize>, ahash::RandomState> = HashMap::default();
     for place in links.free_at_cuc() {
         if let Some(syn) = &cuc[place].syn {
@@ -52,10 +50,10 @@ pub(super) fn by_syn(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links
         let Some(candidates) = waiting.get_mut(&syn.isn) else { continue };
         let same = |candidate: usize| {
             let other = &cuc[candidate];
-            other.syn.as_ref().is_some_and(|two| {
-                let in_time = clock.is_none_or(|clock| is_near(clock, syn.at, two.at, SYN_LASTS));
-                in_time && (ends(&exchange[place]) == ends(other) || is_same_packet(syn, two))
-            })
+            other
+                .syn
+                .as_ref()
+                .is_some_and(|two| ends(&exchange[place]) == ends(other) || is_same_packet(syn, two))
         };
         if candidates.iter().take(4).any(|candidate| same(*candidate))
             && let Some(partner) = take(candidates, same)
@@ -156,12 +154,6 @@ fn overlap(clock: &Clock, one: &Connection, two: &Connection) -> bool {
     };
     let slack = clock.uncertainty.saturating_add(SLACK);
     two.first.time.since(last) <= slack && first.since(two.last.time) <= slack
-}
-
-pub(super) fn is_near(clock: &Clock, exchange: Moment, cuc: Moment, within: i64) -> bool {
-    let late = clock.to_cuc(exchange).map(|expected| cuc.time.since(expected));
-    let within = within.saturating_add(clock.uncertainty).saturating_add(SLACK);
-    late.is_some_and(|late| late.saturating_abs() <= within)
 }
 
 /// Whether two SYNs with the same sequence number are one packet, also when its addresses differ.

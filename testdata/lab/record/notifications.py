@@ -95,6 +95,13 @@ def squid_forward(site):
     site.through_proxy("proven", "10.10.20.1:3128", exchange=findings("notify-source-proxy"))
 
 
+def chunked(site):
+    """A proxy that sends every body on in chunks and adds no header that names it."""
+    site.intercept()
+    site.network.start("router", sys.executable, HERE / "chunking.py", 17080, PROXY, CUC, 7080)
+    site.through_proxy()
+
+
 def source_nat(site):
     """A router's nftables rewrites the source address, which from Unity Connection's side is one nobody expected."""
     site.network.nft(f'postrouting oifname "cisco" snat to {ROUTER}')
@@ -322,7 +329,7 @@ def record(scenario, output):
 
 
 SCENARIOS = [
-    direct, haproxy_http, haproxy_tcp, nginx, squid_reverse, squid_forward, source_nat, destination_nat, loss,
+    direct, haproxy_http, haproxy_tcp, nginx, chunked, squid_reverse, squid_forward, source_nat, destination_nat, loss,
     firewall_drop, firewall_reject, jetty_stopped, haproxy_503, black_hole,
 ]  # fmt: skip
 
