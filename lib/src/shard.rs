@@ -63,6 +63,7 @@ impl Shard {
     /// Ends all connections.
     pub(crate) fn finish(mut self) -> Learnt {
         let (connections, overflows) = self.flows.finish(&mut self.desk);
+        let connections = vec![connections];
         let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits };
         let limits = vec![
             hits("open connections", self.limits.flows, overflows.flows),

@@ -179,7 +179,7 @@ fn facts(wanted: &Value, report: &Report) -> Vec<String> {
     same("notifications", notifications["total"].clone());
     same("connections", got["connections"].clone());
     same("packets", report.captures.iter().map(|capture| capture.packets).sum::<u64>().into());
-    for protocol in ["imap", "smtp"] {
+    for protocol in ["imap", "smtp", "mapi"] {
         for (name, wanted) in wanted[protocol].as_object().into_iter().flatten() {
             let got = &got[protocol][name];
             if !wanted.is_null() && wanted != got {

@@ -70,18 +70,15 @@ impl FileInfo {
             *self.link_types.entry(run[0].link).or_default() += run.len() as u64;
         }
         self.packets += heads.len() as u64;
-        for head in heads {
-            self.bytes += u64::from(head.captured);
-            if head.captured < head.original {
-                self.cut_packets += 1;
-                self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));
-                self.first_cut_frame.get_or_insert(head.frame);
-            }
-            if head.timed {
-                self.first = Some(self.first.map_or(head.time, |first| first.min(head.time)));
-                self.last = self.last.max(Some(head.time));
-            }
+        self.bytes += heads.iter().map(|head| u64::from(head.captured)).sum::<u64>();
+        for head in heads.iter().filter(|head| head.captured < head.original) {
+            self.cut_packets += 1;
+            self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));
+            self.first_cut_frame.get_or_insert(head.frame);
         }
+        let times = || heads.iter().filter(|head| head.timed).map(|head| head.time);
+        self.first = self.first.into_iter().chain(times().min()).min();
+        self.last = self.last.max(times().max());
     }
 
     /// Notes a damaged place in mid-file. One that begins where the last one ended, for the same cause, continues it.

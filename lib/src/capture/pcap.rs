@@ -69,13 +69,14 @@ impl Pcap {
 
     #[inline]
     fn fields(&self, header: &[u8; RECORD_HEADER]) -> Fields {
-        let lengths = (self.order.u32(header, 8), self.order.u32(header, 12));
+        let [second, fraction, third, fourth] = self.order.words(header);
+        let lengths = (third, fourth);
         let (captured, original) = match self.lengths {
             Lengths::CapturedFirst => lengths,
             Lengths::OriginalFirst => (lengths.1, lengths.0),
             Lengths::SmallerIsCaptured => (lengths.0.min(lengths.1), lengths.0.max(lengths.1)),
         };
-        Fields { second: self.order.u32(header, 0), fraction: self.order.u32(header, 4), captured, original }
+        Fields { second, fraction, captured, original }
     }
 }
 

@@ -87,6 +87,17 @@ impl Order {
         }
     }
 
+    /// The four 32-bit fields of a record header, with one look at the order for all.
+    #[inline]
+    pub(super) fn words(self, bytes: &[u8; 16]) -> [u32; 4] {
+        let (fields, _) = bytes.as_chunks::<4>();
+        let words = std::array::from_fn(|i| u32::from_le_bytes(fields[i]));
+        match self {
+            Order::Little => words,
+            Order::Big => words.map(u32::swap_bytes),
+        }
+    }
+
     /// A 16-bit field with this value.
     pub(super) fn bytes_u16(self, value: u16) -> [u8; 2] {
         match self {

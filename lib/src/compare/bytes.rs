@@ -9,7 +9,7 @@ use std::hash::Hash;
 use super::clock::Clock;
 use super::links::{Links, Window, align};
 use super::transport::{Groups, SLACK};
-use crate::facts::VantageFacts;
+use crate::facts::{Table, VantageFacts};
 use crate::flow::{Close, Connection, Dir, Prefix};
 
 /// The first bytes of both directions together name a connection only if they are so many.
@@ -27,7 +27,7 @@ const ENOUGH: usize = 3;
 /// Neighbours of the same bytes that one connection is held against.
 const NEIGHBOURS: usize = 8;
 
-type Table = [Connection];
+type Rows = Table<Connection>;
 /// The first bytes of both directions.
 type Bytes = [Prefix; 2];
 
@@ -47,7 +47,7 @@ pub(super) fn by_random(exchange: &VantageFacts, cuc: &VantageFacts, links: &mut
 }
 
 /// Those that began at the same time; where the whole of them was seen at both places, those of equal length first.
-pub(super) fn by_time(exchange: &Table, cuc: &Table, clock: &Clock, links: &mut Links) {
+pub(super) fn by_time(exchange: &Rows, cuc: &Rows, clock: &Clock, links: &mut Links) {
     let slack = clock.uncertainty.saturating_add(AT_ONCE);
     let tight = Window { early: slack, late: slack };
     // The proxy may stand on either side of the one who asks.
@@ -60,7 +60,7 @@ pub(super) fn by_time(exchange: &Table, cuc: &Table, clock: &Clock, links: &mut 
 
 /// Where nothing else tells the clocks: those whose times agree on one offset and no other, because enough of them
 /// came at uneven intervals. Whether there were any.
-pub(super) fn by_rhythm(exchange: &Table, cuc: &Table, links: &mut Links) -> bool {
+pub(super) fn by_rhythm(exchange: &Rows, cuc: &Rows, links: &mut Links) -> bool {
     let mut groups = Groups::new(exchange, cuc, bytes, links);
     let mut offsets: Vec<(i64, usize)> = Vec::new();
     let (mut all_here, mut all_there) = (0, 0);
@@ -84,7 +84,7 @@ pub(super) fn by_rhythm(exchange: &Table, cuc: &Table, links: &mut Links) -> boo
 }
 
 /// Those that are the only ones of their bytes at both places.
-pub(super) fn by_singularity(exchange: &Table, cuc: &Table, links: &mut Links) {
+pub(super) fn by_singularity(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     Groups::new(exchange, cuc, bytes, links).each(|here, there| {
         if let ([one], [two]) = (here, there) {
             links.link(*one, *two);
@@ -93,8 +93,8 @@ pub(super) fn by_singularity(exchange: &Table, cuc: &Table, links: &mut Links) {
 }
 
 fn timed<K: Eq + Hash>(
-    exchange: &Table,
-    cuc: &Table,
+    exchange: &Rows,
+    cuc: &Rows,
     key: impl Fn(&Connection) -> Option<K>,
     clock: &Clock,
     window: Window,

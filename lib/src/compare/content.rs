@@ -12,7 +12,7 @@ use super::clock::{Bound, Clock, Sample};
 use super::kind::is_randomised;
 use super::links::{Links, Window, align};
 use super::transport::{Groups, SLACK};
-use crate::facts::{NotificationRow, VantageFacts};
+use crate::facts::{NotificationRow, Table, VantageFacts};
 use crate::flow::FlowId;
 
 /// Exchange sends a notification again after 30 seconds at the earliest: what comes later than this may be the next
@@ -24,7 +24,7 @@ const CLUSTER: i64 = 5_000_000_000;
 /// So much of a subscription's `id=` is among the first 128 bytes of a packet, TCP timestamps and all.
 const ID_SEEN: usize = 4;
 
-type Rows = [NotificationRow];
+type Rows = Table<NotificationRow>;
 
 /// What a notification says, as far as that survives a proxy; `None` where it cannot be read.
 fn content(row: &NotificationRow) -> Option<u64> {

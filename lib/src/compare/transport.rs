@@ -7,22 +7,23 @@ use std::hash::Hash;
 use super::clock::{Bound, Clock, Sample};
 use super::kind::{is_randomised, is_same_stack};
 use super::links::{Links, take};
+use crate::facts::Table;
 use crate::flow::{Connection, Dir, Endpoint, Moment, Syn};
 
 /// The clocks may be wrong by this on top of their doubt (nanoseconds).
 pub(super) const SLACK: i64 = 500_000_000;
 
-type Table = [Connection];
+type Rows = Table<Connection>;
 
 /// Connections whose two initial sequence numbers are the same: 64 bits that no two connections share.
-pub(super) fn by_numbers(exchange: &Table, cuc: &Table, links: &mut Links) {
+pub(super) fn by_numbers(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let numbers = |row: &Connection| Some((row.syn.as_ref()?.isn, row.syn_ack.as_ref()?.isn));
     by_key(exchange, cuc, numbers, |one, two| ends(one) == ends(two), links);
 }
 
 /// Connections whose sequence numbers a firewall made random: a SYN of the same stack with the same identification, and
 /// the same timestamp, or the same ends where it has none.
-pub(super) fn by_stack(exchange: &Table, cuc: &Table, links: &mut Links) {
+pub(super) fn by_stack(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let stack = |row: &Connection| {
         let syn = row.syn.as_ref().filter(|syn| syn.ip_id != 0)?;
         let ends = syn.timestamp.is_none().then(|| ends(row));
@@ -38,7 +39,7 @@ pub(super) fn by_stack(exchange: &Table, cuc: &Table, links: &mut Links) {
 }
 
 /// Connections of which one place has no SYN/ACK: the same SYN by its sequence number, and by its ends or its stack.
-pub(super) fn by_syn(exchange: &Table, cuc: &Table, links: &mut Links) {
+pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let mut waiting: HashMap<u32, VecDeque<usize>, ahash::RandomState> = HashMap::default();
     for place in links.free_at_cuc() {
         if let Some(syn) = &cuc[place].syn {
@@ -64,7 +65,7 @@ pub(super) fn by_syn(exchange: &Table, cuc: &Table, links: &mut Links) {
 }
 
 /// Connections between the same ends that were open at the same time, whose beginning one place or both did not see.
-pub(super) fn by_ends(exchange: &Table, cuc: &Table, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_ends(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
     let key = |row: &Connection| Some(row.key());
     let mut groups = Groups::new(exchange, cuc, key, links);
     groups.each(|here, there| {
@@ -167,8 +168,8 @@ fn ends(row: &Connection) -> [Endpoint; 2] {
 
 /// Links free rows with the same key in their order, those that `suit` each other first.
 fn by_key<K: Eq + Hash>(
-    exchange: &Table,
-    cuc: &Table,
+    exchange: &Rows,
+    cuc: &Rows,
     key: impl Fn(&Connection) -> Option<K>,
     suit: impl Fn(&Connection, &Connection) -> bool,
     links: &mut Links,
@@ -194,8 +195,8 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new<T, K: Eq + Hash>(
-        exchange: &[T],
-        cuc: &[T],
+        exchange: &Table<T>,
+        cuc: &Table<T>,
         key: impl Fn(&T) -> Option<K>,
         links: &Links,
     ) -> Self {
@@ -204,8 +205,8 @@ impl Groups {
 
     /// With a key for each place.
     pub(super) fn of_both<T, K: Eq + Hash>(
-        exchange: &[T],
-        cuc: &[T],
+        exchange: &Table<T>,
+        cuc: &Table<T>,
         here: impl Fn(&T) -> Option<K>,
         there: impl Fn(&T) -> Option<K>,
         links: &Links,

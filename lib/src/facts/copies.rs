@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::NotificationRow;
+use super::{NotificationRow, Table};
 use crate::flow::{Connection, FlowId, Syn};
 
 /// A proxy carries a notification on within this time, also when it must connect first (nanoseconds).
@@ -19,11 +19,9 @@ const NEAR: i64 = 1_000_000_000;
 const KEPT: usize = 64;
 
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
-pub(crate) fn mark(rows: &mut [NotificationRow], connections: &[Connection]) {
-    let connection = |flow: FlowId| {
-        let stream = connections.binary_search_by_key(&flow, |connection| connection.id).ok()?;
-        connections.get(stream)
-    };
+pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Table<Connection>) {
+    let connection =
+        |flow: FlowId| connections.get(connections.position_by_key(&flow, |connection| connection.id)?);
     let syn = |flow: FlowId| connection(flow)?.syn.as_ref();
     // The last row with the same body that is no copy itself.
     let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::intern::Interner;
+use super::rows::Rows;
 use super::{LimitHits, Subscription};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{Authorization, Ews, Reply, Request, Subscribe, Transaction};
@@ -112,10 +113,8 @@ impl EwsRow {
 /// The calls of one shard while the capture is read.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    rows: Vec<EwsRow>,
+    rows: Rows<EwsRow>,
     strings: Interner,
-    limit: usize,
-    dropped: u64,
 }
 
 /// What a row costs with the strings that are its own.
@@ -124,8 +123,8 @@ const ROW_BYTES: u64 = 1024;
 impl Calls {
     /// A table that may take so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
-        Calls { rows: Vec::new(), strings: Interner::new(limit.saturating_mul(2)), limit, dropped: 0 }
+        let rows = Rows::new(bytes, ROW_BYTES);
+        Calls { strings: Interner::new(rows.limit().saturating_mul(2)), rows }
     }
 
     /// Keeps a transaction with Exchange; others are not its business.
@@ -140,8 +139,7 @@ impl Calls {
         else {
             return;
         };
-        if self.is_full() {
-            self.dropped += 1;
+        if !self.rows.has_room(self.strings.bytes()) {
             return;
         }
         let (client, server) = match seen.client {
@@ -171,25 +169,15 @@ impl Calls {
         self.rows.push(row);
     }
 
-    /// Half of what rows may take is for strings: long ones cost rows.
-    fn is_full(&self) -> bool {
-        let strings = self.strings.bytes();
-        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
-    }
-
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.rows.extend(other.rows);
-        self.limit += other.limit;
-        self.dropped += other.dropped;
+        self.rows.absorb(other.rows);
     }
 
     /// The rows in the order of their completion, and how many did not fit.
     pub(crate) fn finish(self) -> (Vec<EwsRow>, LimitHits) {
-        let full = LimitHits { store: "EWS call rows", limit: self.limit as u64, hits: self.dropped };
-        let mut rows = self.rows;
-        rows.sort_by_key(|row| (row.completed().frame, row.flow));
-        (rows, full)
+        let full = self.rows.hits("EWS call rows");
+        (self.rows.into_sorted(|row| (row.completed().frame, row.flow)), full)
     }
 }
 

@@ -7,7 +7,8 @@ use crate::flow::{Connection, FlowId};
 
 /// What was learnt of a share of the connections. The order of rows means nothing until all shares are merged.
 pub(crate) struct Learnt {
-    pub(crate) connections: Vec<Connection>,
+    /// Of each shard.
+    pub(crate) connections: Vec<Vec<Connection>>,
     pub(crate) protocols: BTreeMap<FlowId, &'static str>,
     pub(crate) notifications: Notifications,
     pub(crate) imap: Imap,

@@ -9,8 +9,10 @@ mod learnt;
 pub mod mapi;
 mod notifications;
 mod reachability;
+mod rows;
 mod smtp;
 mod subscriptions;
+mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
@@ -34,6 +36,7 @@ pub(crate) use reachability::{Outcome, Pings, outcome};
 pub(crate) use smtp::SmtpReplies;
 pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
+pub use table::Table;
 pub(crate) use tls::Handshakes;
 pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
@@ -64,13 +67,13 @@ pub struct VantageFacts {
     /// What the capture could have seen.
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
-    pub connections: Vec<Connection>,
+    pub connections: Table<Connection>,
     /// The ids of `connections`: a search among the rows themselves misses the cache at every step.
     ids: Vec<FlowId>,
     /// Names of the protocols that were recognised.
     pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
-    pub notifications: Vec<NotificationRow>,
+    pub notifications: Table<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
     pub subscriptions: Vec<Subscription>,
     /// TLS handshakes, in the order of their ends.
@@ -113,19 +116,9 @@ impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
         let Gathered { files, coverage, pings, learnt } = gathered;
-        let Learnt {
-            mut connections,
-            protocols,
-            notifications,
-            imap,
-            smtp,
-            rpcs,
-            handshakes,
-            calls,
-            mut limits,
-        } = learnt;
-        // Rows are large: they are moved once, whatever their order.
-        connections.sort_by_cached_key(|connection| connection.id);
+        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
+            learnt;
+        let connections = Table::ordered(connections, |connection| connection.id);
         let (mut notifications, full) = notifications.finish();
         let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
         let (limit, hits) = pings.limit();
@@ -136,7 +129,6 @@ impl VantageFacts {
         limits.extend(full);
         let (ews, full) = calls.finish();
         limits.push(full);
-        notifications.sort_by_cached_key(|row| (row.last.frame, row.flow));
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
         copies::mark(&mut notifications, &connections);

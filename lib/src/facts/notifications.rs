@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::LimitHits;
 use super::intern::{Interner, Memo};
-use crate::flow::Endpoint;
-use crate::flow::{Dir, FlowId, Moment};
+use super::rows::Rows;
+use super::{LimitHits, Table};
+use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{
     EventKind, Ews, Guid, Header, NotificationResult, Reply, Request, State, SubscriptionId, Transaction,
 };
@@ -130,13 +130,11 @@ impl NotificationRow {
 /// The notifications of one shard while the capture is read.
 #[derive(Debug)]
 pub(crate) struct Notifications {
-    rows: Vec<NotificationRow>,
+    rows: Rows<NotificationRow>,
     strings: Interner,
     // A subscription repeats both with every keep-alive; taking them apart cost a third of filing a row.
     targets: Memo<Target>,
     ids: Memo<Option<Decoded>>,
-    limit: usize,
-    dropped: u64,
 }
 
 /// What the target of a request says.
@@ -161,14 +159,13 @@ const ROW_BYTES: u64 = 1024;
 impl Notifications {
     /// A table that may take so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
+        let rows = Rows::new(bytes, ROW_BYTES);
+        let limit = rows.limit();
         Notifications {
-            rows: Vec::new(),
+            rows,
             strings: Interner::new(limit.saturating_mul(2)),
             targets: Memo::new(limit),
             ids: Memo::new(limit),
-            limit,
-            dropped: 0,
         }
     }
 
@@ -177,8 +174,8 @@ impl Notifications {
         let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
             return;
         };
-        if self.is_full() {
-            self.dropped += 1;
+        let strings = self.strings.bytes() + self.targets.bytes() + self.ids.bytes();
+        if !self.rows.has_room(strings) {
             return;
         }
         let (source, listener) = match transaction.client {
@@ -189,23 +186,15 @@ impl Notifications {
         self.rows.push(row);
     }
 
-    /// Half of what rows may take is for strings: long ones cost rows.
-    fn is_full(&self) -> bool {
-        let strings = self.strings.bytes() + self.targets.bytes() + self.ids.bytes();
-        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
-    }
-
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.rows.extend(other.rows);
-        self.limit += other.limit;
-        self.dropped += other.dropped;
+        self.rows.absorb(other.rows);
     }
 
-    /// The rows, and how many did not fit.
-    pub(crate) fn finish(self) -> (Vec<NotificationRow>, LimitHits) {
-        let full = LimitHits { store: "notification rows", limit: self.limit as u64, hits: self.dropped };
-        (self.rows, full)
+    /// The rows in the order of completion, and how many did not fit.
+    pub(crate) fn finish(self) -> (Table<NotificationRow>, LimitHits) {
+        let full = self.rows.hits("notification rows");
+        (self.rows.into_table(|row| (row.last.frame, row.flow)), full)
     }
 
     fn row(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::Table;
 use crate::config::Ports;
 use crate::flow::{Connection, FlowId, Handshake, Moment, Unreachable};
 
@@ -144,7 +145,7 @@ fn is_final(icmp: &Unreachable) -> bool {
 }
 
 /// Who tried to reach the services on `ports`, and who sent echo requests to whom, in the order of first packets.
-pub(crate) fn reach(connections: &[Connection], ports: &Ports, pings: Pings) -> Vec<Reach> {
+pub(crate) fn reach(connections: &Table<Connection>, ports: &Ports, pings: Pings) -> Vec<Reach> {
     let mut services: HashMap<u16, Service> = HashMap::new();
     for service in OVER_TCP {
         for port in service.ports(ports) {
@@ -315,7 +316,7 @@ mod tests {
             connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
         ];
         connections[3].unreachable = Some(icmp(13));
-        let rows = reach(&connections, &Ports::default(), Pings::default());
+        let rows = reach(&connections.into(), &Ports::default(), Pings::default());
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!((row.client, row.service, row.port), (ip("10.0.0.1"), Service::Notify, 7080));
@@ -351,11 +352,11 @@ mod tests {
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, at(2));
         pings.echo(ip("10.0.0.9"), ip("10.0.0.1"), false, at(3));
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, at(9));
-        let connections = [
+        let connections = vec![
             connection(1, "10.0.0.1:5001", "10.0.0.9:443", Handshake::Full),
             connection(5, "10.0.0.2:5001", "10.0.0.9:443", Handshake::Full),
         ];
-        let rows = reach(&connections, &Ports::default(), pings);
+        let rows = reach(&connections.into(), &Ports::default(), pings);
         let services: Vec<Service> = rows.iter().map(|row| row.service).collect();
         assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
         assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));
@@ -373,7 +374,7 @@ mod tests {
         for (number, is_request) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
             ping(number, is_request);
         }
-        let rows = reach(&[], &Ports::default(), pings);
+        let rows = reach(&Table::default(), &Ports::default(), pings);
         assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
     }
 
@@ -383,7 +384,7 @@ mod tests {
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, Moment::default());
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(1));
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(13));
-        let rows = reach(&[], &Ports::default(), pings);
+        let rows = reach(&Table::default(), &Ports::default(), pings);
         assert_eq!(rows[0].echo_errors, Some(EchoErrors { count: 2, first: icmp(1) }));
         assert_eq!(rows.len(), 1);
     }
@@ -395,6 +396,6 @@ mod tests {
             pings.echo(ip("10.0.0.1"), IpAddr::V4(host.into()), true, Moment::default());
         }
         assert_eq!(pings.limit(), (PAIRS as u64, 3));
-        assert_eq!(reach(&[], &Ports::default(), pings).len(), PAIRS);
+        assert_eq!(reach(&Table::default(), &Ports::default(), pings).len(), PAIRS);
     }
 }

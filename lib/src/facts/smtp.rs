@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::LimitHits;
 use super::intern::Interner;
+use super::rows::Rows;
+use super::{LimitHits, Table};
 use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
 use crate::proto::Credentials;
 use crate::proto::smtp::{Enhanced, SmtpReply, Verb};
@@ -89,10 +90,8 @@ impl SmtpRow {
 /// The replies of one shard while the capture is read.
 #[derive(Debug)]
 pub(crate) struct SmtpReplies {
-    rows: Vec<SmtpRow>,
+    rows: Rows<SmtpRow>,
     strings: Interner,
-    limit: usize,
-    dropped: u64,
 }
 
 /// What a row costs with the strings that are its own.
@@ -101,14 +100,13 @@ const ROW_BYTES: u64 = 512;
 impl SmtpReplies {
     /// A table that may take so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
-        SmtpReplies { rows: Vec::new(), strings: Interner::new(limit), limit, dropped: 0 }
+        let rows = Rows::new(bytes, ROW_BYTES);
+        SmtpReplies { strings: Interner::new(rows.limit()), rows }
     }
 
     /// Keeps a reply.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], reply: SmtpReply) {
-        if self.is_full() {
-            self.dropped += 1;
+        if !self.rows.has_room(self.strings.bytes()) {
             return;
         }
         let (client, server) = match reply.client {
@@ -135,38 +133,30 @@ impl SmtpReplies {
         });
     }
 
-    /// Half of what rows may take is for strings: long ones cost rows.
-    fn is_full(&self) -> bool {
-        let strings = self.strings.bytes();
-        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
-    }
-
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.rows.extend(other.rows);
-        self.limit += other.limit;
-        self.dropped += other.dropped;
+        self.rows.absorb(other.rows);
     }
 
     /// The rows in order, without those of second copies, and how many did not fit.
-    pub(crate) fn finish(mut self, connections: &[Connection]) -> (Vec<SmtpRow>, LimitHits) {
-        let copies = copies(&self.rows, connections);
-        self.rows.retain(|row| !copies.contains(&row.flow));
-        self.rows.sort_by_key(|row| (row.last.frame, row.flow));
-        let full = LimitHits { store: "SMTP rows", limit: self.limit as u64, hits: self.dropped };
-        (self.rows, full)
+    pub(crate) fn finish(self, connections: &Table<Connection>) -> (Vec<SmtpRow>, LimitHits) {
+        let full = self.rows.hits("SMTP rows");
+        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
+        let copies = copies(&rows, connections);
+        rows.retain(|row| !copies.contains(&row.flow));
+        (rows, full)
     }
 }
 
 /// Connections whose packets are those of another one, behind a translator that the capture shows both sides of. No
 /// translator changes the initial sequence number, and no two connections begin with the same one at once.
-fn copies(rows: &[SmtpRow], connections: &[Connection]) -> Vec<FlowId> {
+fn copies(rows: &[SmtpRow], connections: &Table<Connection>) -> Vec<FlowId> {
     let mut flows: Vec<FlowId> = rows.iter().map(|row| row.flow).collect();
     flows.sort_unstable();
     flows.dedup();
     let mut begun: HashMap<u32, Moment, ahash::RandomState> = HashMap::default();
     let mut is_copy = |flow: &FlowId| {
-        let stream = connections.binary_search_by_key(flow, |connection| connection.id).ok();
+        let stream = connections.position_by_key(flow, |connection| connection.id);
         let Some(syn) = stream.and_then(|stream| connections[stream].syn.as_ref()) else {
             return false;
         };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NotificationRow, VantageFacts};
+use super::{NotificationRow, Table, VantageFacts};
 use crate::time::Timestamp;
 
 /// One push subscription as the listener knows it.
@@ -37,7 +37,7 @@ pub struct Subscription {
 }
 
 /// Groups the notifications that count. `rows` are in time order; so are the groups, by their first notification.
-pub(crate) fn group(rows: &[NotificationRow]) -> Vec<Subscription> {
+pub(crate) fn group(rows: &Table<NotificationRow>) -> Vec<Subscription> {
     let mut index: HashMap<&Arc<str>, usize, ahash::RandomState> = HashMap::default();
     let mut subscriptions: Vec<Subscription> = Vec::new();
     for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.is_post()) {

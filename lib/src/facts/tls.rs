@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::intern::Interner;
+use super::rows::Rows;
 use super::{Coverage, LimitHits};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::TlsHandshake;
@@ -88,11 +90,9 @@ impl HandshakeRow {
 /// The handshakes of one shard while the capture is read.
 #[derive(Debug)]
 pub(crate) struct Handshakes {
-    rows: Vec<HandshakeRow>,
+    rows: Rows<HandshakeRow>,
     certificates: HashMap<[u8; 32], Arc<Certificate>, ahash::RandomState>,
-    names: super::intern::Interner,
-    limit: usize,
-    dropped: u64,
+    names: Interner,
     /// Bytes that new certificates may take.
     room: u64,
     certificate_bytes: u64,
@@ -106,13 +106,11 @@ const CERTIFICATE_BYTES: u64 = 1024;
 impl Handshakes {
     /// A table that may take so many bytes, half of them for certificates.
     pub(crate) fn new(bytes: u64) -> Self {
-        let limit = usize::try_from(bytes / 2 / ROW_BYTES).unwrap_or(usize::MAX);
+        let rows = Rows::new(bytes / 2, ROW_BYTES);
         Handshakes {
-            rows: Vec::new(),
             certificates: HashMap::default(),
-            names: super::intern::Interner::new(limit),
-            limit,
-            dropped: 0,
+            names: Interner::new(rows.limit()),
+            rows,
             room: bytes / 2,
             certificate_bytes: bytes / 2,
             forgotten: 0,
@@ -121,8 +119,7 @@ impl Handshakes {
 
     /// Keeps a handshake.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], seen: &TlsHandshake) {
-        if self.rows.len() >= self.limit {
-            self.dropped += 1;
+        if !self.rows.has_room(self.names.bytes()) {
             return;
         }
         let (client, server) = match seen.client {
@@ -156,10 +153,10 @@ impl Handshakes {
     /// The rows in order, and how many rows and certificates did not fit.
     pub(crate) fn finish(self, coverage: &Coverage) -> (Vec<HandshakeRow>, [LimitHits; 2]) {
         let limits = [
-            LimitHits { store: "handshake rows", limit: self.limit as u64, hits: self.dropped },
+            self.rows.hits("handshake rows"),
             LimitHits { store: "certificate bytes", limit: self.certificate_bytes, hits: self.forgotten },
         ];
-        let mut rows = self.rows;
+        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
         for row in &mut rows {
             if let (HandshakeEnd::Open, Some(hello), Some(end)) = (row.outcome, row.hello, coverage.last)
                 && !row.is_answered()
@@ -169,15 +166,12 @@ impl Handshakes {
                 row.outcome = HandshakeEnd::NoAnswer;
             }
         }
-        rows.sort_by_key(|row| (row.last.frame, row.flow));
         (rows, limits)
     }
 
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.rows.extend(other.rows);
-        self.limit += other.limit;
-        self.dropped += other.dropped;
+        self.rows.absorb(other.rows);
         self.certificate_bytes += other.certificate_bytes;
         self.forgotten += other.forgotten;
     }

@@ -1,5 +1,6 @@
 //! Where a capture was taken, from the packets that left with an untouched TTL.
 
+use super::Table;
 use crate::capture::Vantage;
 use crate::config::Ports;
 use crate::flow::Connection;
@@ -8,7 +9,7 @@ use crate::flow::Connection;
 const INITIAL: [u8; 3] = [64, 128, 255];
 
 /// The side whose packets have not passed a router, when the other side's have. `None` when connections disagree.
-pub(crate) fn infer(connections: &[Connection], ports: &Ports) -> Option<Vantage> {
+pub(crate) fn infer(connections: &Table<Connection>, ports: &Ports) -> Option<Vantage> {
     let (mut exchange, mut cuc) = (0u64, 0u64);
     for connection in connections {
         let untouched =

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::pending::Store;
-use super::tcp::{Arriving, Flow};
+use super::tcp::{Arriving, Flow, Live};
 use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Receiver, Side, Syn};
 use crate::packet::{Ip, Tcp};
 
@@ -66,23 +66,23 @@ impl Lone {
         self.at
     }
 
-    /// Whether `packet` begins another connection between the same ends.
-    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
-        packet.tcp.opens() && packet.from_low == self.from_low && packet.tcp.seq != self.seq
+    /// Whether `syn` opens another connection between the same ends.
+    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
+        syn.from_low == self.from_low && syn.tcp.seq != self.seq
     }
 
-    /// The flow that it begins.
+    /// The flow that it begins, and its row.
     pub(super) fn wake<R: Receiver>(
         &self,
         key: &FlowKey,
         digest: bool,
         store: &mut Store,
         receiver: &mut R,
-    ) -> Box<Flow<R::State>> {
+    ) -> (Flow<R::State>, Connection) {
         self.replay(key, |packet| {
-            let mut flow = Box::new(Flow::new(self.id, packet, digest));
-            flow.packet(packet, store, receiver);
-            flow
+            let (mut flow, mut connection) = Flow::new(self.id, packet, digest);
+            Live { connection: &mut connection, flow: &mut flow }.packet(packet, store, receiver);
+            (flow, connection)
         })
     }
 

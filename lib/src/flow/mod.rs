@@ -10,6 +10,7 @@ mod outcome;
 mod pending;
 mod receiver;
 mod recent;
+mod rows;
 mod segment;
 mod stream;
 mod syn;

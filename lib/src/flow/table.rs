@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 
 use super::lone::Lone;
 use super::pending::Store;
+use super::rows::Rows;
 use super::tcp::{Arriving, Flow};
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
 use crate::packet::{Packet, Transport};
@@ -52,7 +53,7 @@ pub(crate) struct Flows<S> {
     /// For each slot a time before which its flow was not idle. It is brought up to date only when it is needed.
     idle: BinaryHeap<Reverse<(Timestamp, u32)>>,
     store: Store,
-    rows: Vec<Connection>,
+    rows: Rows,
     begun: u64,
     overflows: Overflows,
 }
@@ -68,29 +69,29 @@ struct Slot<S> {
 enum Seen<S> {
     /// One SYN.
     Lone(Lone),
-    /// More than that.
-    Flow(Box<Flow<S>>),
+    /// More than that, and the place of its row.
+    Flow(u32, Box<Flow<S>>),
 }
 
 impl<S> Seen<S> {
-    fn id(&self) -> FlowId {
+    fn id(&self, rows: &Rows) -> FlowId {
         match self {
             Seen::Lone(lone) => lone.id(),
-            Seen::Flow(flow) => flow.id(),
+            Seen::Flow(row, _) => rows.row(*row).id,
         }
     }
 
-    fn last(&self) -> Moment {
+    fn last(&self, rows: &Rows) -> Moment {
         match self {
             Seen::Lone(lone) => lone.at(),
-            Seen::Flow(flow) => flow.last(),
+            Seen::Flow(row, _) => rows.row(*row).last,
         }
     }
 
-    fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
+    fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
         match self {
-            Seen::Lone(lone) => lone.is_over_with(packet),
-            Seen::Flow(flow) => flow.is_over_with(packet),
+            Seen::Lone(lone) => lone.is_over_with(syn),
+            Seen::Flow(_, flow) => flow.is_over_with(syn),
         }
     }
 }
@@ -112,7 +113,7 @@ impl<S> Flows<S> {
                 held: 0,
                 overflows: 0,
             },
-            rows: Vec::new(),
+            rows: Rows::new(limits.flows),
             begun: 0,
             overflows: Overflows::default(),
         }
@@ -142,7 +143,7 @@ impl<S> Flows<S> {
             }
         };
         self.latest = place;
-        if self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
+        if tcp.opens() && self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
             let new = self.begin(id, &arriving);
             let old = std::mem::replace(&mut self.flows[place].seen, new);
             self.retire(&key, old, receiver);
@@ -153,12 +154,13 @@ impl<S> Flows<S> {
         match &slot.seen {
             Seen::Lone(lone) if lone.id() == id => return,
             Seen::Lone(lone) => {
-                slot.seen = Seen::Flow(lone.wake(&key, self.digest, &mut self.store, receiver));
+                let (flow, row) = lone.wake(&key, self.digest, &mut self.store, receiver);
+                slot.seen = Seen::Flow(self.rows.push(row), Box::new(flow));
             }
-            Seen::Flow(_) => {}
+            Seen::Flow(..) => {}
         }
-        if let Seen::Flow(flow) = &mut slot.seen {
-            flow.packet(&arriving, &mut self.store, receiver);
+        if let Seen::Flow(row, flow) = &mut slot.seen {
+            self.rows.live(*row, flow).packet(&arriving, &mut self.store, receiver);
         }
     }
 
@@ -181,24 +183,22 @@ impl<S> Flows<S> {
             return;
         };
         if let Seen::Lone(lone) = &slot.seen {
-            slot.seen = Seen::Flow(lone.wake(&slot.key, self.digest, &mut self.store, receiver));
+            let (flow, row) = lone.wake(&slot.key, self.digest, &mut self.store, receiver);
+            slot.seen = Seen::Flow(self.rows.push(row), Box::new(flow));
         }
-        if let Seen::Flow(flow) = &mut slot.seen {
-            flow.unreachable(unreachable);
+        if let Seen::Flow(row, flow) = &mut slot.seen {
+            self.rows.live(*row, flow).unreachable(unreachable);
         }
     }
 
-    /// Ends all flows, the oldest first, and gives the rows in the order of their first packets.
+    /// Ends all flows, the oldest first, and gives the rows, in no order.
     pub(crate) fn finish<R: Receiver<State = S>>(mut self, receiver: &mut R) -> (Vec<Connection>, Overflows) {
-        self.flows.sort_unstable_by_key(|slot| slot.seen.id());
-        self.rows.reserve_exact(self.flows.len());
+        self.flows.sort_unstable_by_key(|slot| slot.seen.id(&self.rows));
         for Slot { key, seen } in std::mem::take(&mut self.flows) {
-            let row = self.row(&key, seen, receiver);
-            self.rows.push(row);
+            self.end(&key, seen, receiver);
         }
-        self.rows.sort_unstable_by_key(|row| row.id);
         self.overflows.out_of_order = self.store.overflows;
-        (self.rows, self.overflows)
+        (self.rows.into_vec(), self.overflows)
     }
 
     fn place(&self, key: &FlowKey) -> Option<usize> {
@@ -214,7 +214,10 @@ impl<S> Flows<S> {
         self.begun += 1;
         match Lone::new(id, packet) {
             Some(lone) => Seen::Lone(lone),
-            None => Seen::Flow(Box::new(Flow::new(id, packet, self.digest))),
+            None => {
+                let (flow, row) = Flow::new(id, packet, self.digest);
+                Seen::Flow(self.rows.push(row), Box::new(flow))
+            }
         }
     }
 
@@ -245,21 +248,20 @@ impl<S> Flows<S> {
     }
 
     fn retire<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) {
-        if self.rows.len() < self.limits.flows {
-            let row = self.row(key, seen, receiver);
-            self.rows.push(row);
-            return;
-        }
-        self.overflows.rows += 1;
-        if let Seen::Flow(flow) = seen {
-            flow.end(&mut self.store, receiver);
+        let row = self.end(key, seen, receiver);
+        if !self.rows.end(row) {
+            self.overflows.rows += 1;
         }
     }
 
-    fn row<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) -> Connection {
+    /// Finishes a row and says where it stands.
+    fn end<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) -> u32 {
         match seen {
-            Seen::Lone(lone) => lone.row(key, self.digest),
-            Seen::Flow(flow) => flow.end(&mut self.store, receiver),
+            Seen::Lone(lone) => self.rows.push(lone.row(key, self.digest)),
+            Seen::Flow(row, mut flow) => {
+                self.rows.live(row, &mut flow).end(&mut self.store, receiver);
+                row
+            }
         }
     }
 
@@ -269,7 +271,7 @@ impl<S> Flows<S> {
             return None;
         }
         while let Some(Reverse((since, slot))) = self.idle.pop() {
-            let last = self.flows.get(slot as usize)?.seen.last().time;
+            let last = self.flows.get(slot as usize)?.seen.last(&self.rows).time;
             if last <= since {
                 return Some(slot);
             }

@@ -12,10 +12,9 @@ use super::{
 };
 use crate::packet::{Ip, Tcp};
 
-/// A connection that may go on.
+/// What is remembered of a connection that may go on, beside its row.
 #[derive(Debug)]
 pub(super) struct Flow<S> {
-    connection: Connection,
     /// Whether the originator is the smaller end of the key.
     orig_is_low: bool,
     halves: [Half; 2],
@@ -23,7 +22,7 @@ pub(super) struct Flow<S> {
     reader: Reader<S>,
 }
 
-/// What is remembered of one direction beside its row.
+/// What is remembered of one direction.
 #[derive(Debug, Default)]
 struct Half {
     /// The sequence number from which Wireshark counts, which tells incarnations apart.
@@ -51,8 +50,9 @@ pub(super) struct Arriving<'a> {
 }
 
 impl<S> Flow<S> {
-    /// The flow that `packet` begins. It is not counted yet: [`Flow::packet`] takes it like all others.
-    pub(super) fn new(id: FlowId, packet: &Arriving<'_>, digest: bool) -> Self {
+    /// The flow that `packet` begins, and its row. The packet is not counted yet: [`Live::packet`] takes it like all
+    /// others.
+    pub(super) fn new(id: FlowId, packet: &Arriving<'_>, digest: bool) -> (Self, Connection) {
         let Arriving { at, ip, tcp, .. } = *packet;
         let src = Endpoint { ip: ip.src, port: tcp.src_port };
         let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
@@ -61,48 +61,53 @@ impl<S> Flow<S> {
         let stream = || {
             if digest { Stream::digesting() } else { Stream::default() }
         };
-        Flow {
-            connection: Connection {
-                id,
-                orig,
-                resp,
-                first: at,
-                last: at,
-                handshake: Handshake::None,
-                close: Close::Open,
-                sides: Default::default(),
-                syn: None,
-                syn_ack: None,
-                other_syn_ack: None,
-                syn_count: 0,
-                last_syn: None,
-                reset: None,
-                unreachable: None,
-                duplicates: 0,
-                clock_jump: None,
-                after_close: None,
-            },
+        let flow = Flow {
             orig_is_low: packet.from_low != answers,
             halves: [(); 2].map(|()| Half { stream: stream(), ..Half::default() }),
             copies: Copies::default(),
             reader: Reader::Unasked,
-        }
+        };
+        let connection = Connection {
+            id,
+            orig,
+            resp,
+            first: at,
+            last: at,
+            handshake: Handshake::None,
+            close: Close::Open,
+            sides: Default::default(),
+            syn: None,
+            syn_ack: None,
+            other_syn_ack: None,
+            syn_count: 0,
+            last_syn: None,
+            reset: None,
+            unreachable: None,
+            duplicates: 0,
+            clock_jump: None,
+            after_close: None,
+        };
+        (flow, connection)
     }
 
-    pub(super) fn id(&self) -> FlowId {
-        self.connection.id
+    /// Whether `syn` opens a new connection between the same ends: it counts from another number.
+    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
+        let base = self.halves[self.dir(syn) as usize].base;
+        base.is_some_and(|base| base != syn.tcp.seq)
     }
 
-    pub(super) fn last(&self) -> Moment {
-        self.connection.last
+    fn dir(&self, packet: &Arriving<'_>) -> Dir {
+        if packet.from_low == self.orig_is_low { Dir::Orig } else { Dir::Resp }
     }
+}
 
-    /// Whether `packet` belongs to a new connection between the same ends: a SYN that counts from another number.
-    pub(super) fn is_over_with(&self, packet: &Arriving<'_>) -> bool {
-        let base = self.halves[self.dir(packet) as usize].base;
-        packet.tcp.opens() && base.is_some_and(|base| base != packet.tcp.seq)
-    }
+/// A flow with its row, which has its final place from the beginning: rows are large.
+pub(super) struct Live<'f, S> {
+    pub(super) connection: &'f mut Connection,
+    pub(super) flow: &'f mut Flow<S>,
+}
 
+impl<S> Live<'_, S> {
     pub(super) fn packet<R: Receiver<State = S>>(
         &mut self,
         packet: &Arriving<'_>,
@@ -110,14 +115,15 @@ impl<S> Flow<S> {
         receiver: &mut R,
     ) {
         let Arriving { at, ip, tcp, .. } = *packet;
-        if tcp.opens() && self.dir(packet) == Dir::Resp && self.may_turn_around() {
+        let mut dir = self.flow.dir(packet);
+        if tcp.opens() && dir == Dir::Resp && self.may_turn_around() {
             self.turn_around();
+            dir = Dir::Orig;
         }
-        let dir = self.dir(packet);
         self.connection.last = at;
         self.count(dir, packet);
         let seen = Seen::new(at, packet.from_low, ip, tcp);
-        if self.copies.holds(seen) && !self.half(dir).stream.contradicts(&Segment::of(packet)) {
+        if self.flow.copies.holds(seen) && !self.half(dir).stream.contradicts(&Segment::of(packet)) {
             self.connection.duplicates += 1;
             return;
         }
@@ -143,31 +149,26 @@ impl<S> Flow<S> {
         self.connection.unreachable.get_or_insert(unreachable);
     }
 
-    /// Nothing more comes: hands on what waits and gives the finished row.
-    pub(super) fn end<R: Receiver<State = S>>(mut self, store: &mut Store, receiver: &mut R) -> Connection {
+    /// Nothing more comes: hands on what waits and finishes the row.
+    pub(super) fn end<R: Receiver<State = S>>(mut self, store: &mut Store, receiver: &mut R) {
         for dir in [Dir::Orig, Dir::Resp] {
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
             stream.end(&mut outlet);
         }
         self.report_fins(receiver);
         let (close, at) = self.connection.closing();
-        self.connection.handshake = self.connection.opening(self.halves[Dir::Orig as usize].is_talking);
+        self.connection.handshake = self.connection.opening(self.flow.halves[Dir::Orig as usize].is_talking);
         self.connection.close = close;
-        self.reader.dismiss(&self.as_ref(), close, at, receiver);
-        self.connection
+        self.flow.reader.dismiss(&self.as_ref(), close, at, receiver);
     }
 
     fn as_ref(&self) -> FlowRef {
-        let Connection { id, orig, resp, .. } = self.connection;
+        let Connection { id, orig, resp, .. } = *self.connection;
         FlowRef { id, orig, resp }
     }
 
-    fn dir(&self, packet: &Arriving<'_>) -> Dir {
-        if packet.from_low == self.orig_is_low { Dir::Orig } else { Dir::Resp }
-    }
-
     fn half(&mut self, dir: Dir) -> &mut Half {
-        &mut self.halves[dir as usize]
+        &mut self.flow.halves[dir as usize]
     }
 
     fn side(&mut self, dir: Dir) -> &mut Side {
@@ -176,19 +177,19 @@ impl<S> Flow<S> {
 
     /// Without SYN or payload, who sent first was only assumed to be the originator.
     fn may_turn_around(&self) -> bool {
-        let Connection { syn, syn_ack, .. } = &self.connection;
-        syn.is_none() && syn_ack.is_none() && matches!(self.reader, Reader::Unasked)
+        let Connection { syn, syn_ack, .. } = &*self.connection;
+        syn.is_none() && syn_ack.is_none() && matches!(self.flow.reader, Reader::Unasked)
     }
 
     fn turn_around(&mut self) {
-        let connection = &mut self.connection;
+        let connection = &mut *self.connection;
         std::mem::swap(&mut connection.orig, &mut connection.resp);
         connection.sides.swap(0, 1);
         if let Some(reset) = &mut connection.reset {
             reset.from = reset.from.flip();
         }
-        self.halves.swap(0, 1);
-        self.orig_is_low = !self.orig_is_low;
+        self.flow.halves.swap(0, 1);
+        self.flow.orig_is_low = !self.flow.orig_is_low;
     }
 
     fn count(&mut self, dir: Dir, packet: &Arriving<'_>) {
@@ -215,7 +216,7 @@ impl<S> Flow<S> {
 
     fn note_ttl(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let ttl = packet.ip.ttl;
-        let (side, half) = (&mut self.connection.sides[dir as usize], &mut self.halves[dir as usize]);
+        let (side, half) = (&mut self.connection.sides[dir as usize], &mut self.flow.halves[dir as usize]);
         if !packet.tcp.has(Tcp::RST) {
             let (low, high) = side.ttl_range;
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
@@ -235,10 +236,10 @@ impl<S> Flow<S> {
     fn syn(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let Arriving { at, ip, tcp, .. } = *packet;
         self.half(dir).stream.syn(tcp.seq);
-        let connection = &mut self.connection;
+        let connection = &mut *self.connection;
         if tcp.has(Tcp::ACK) {
             // The SYN may be missing, or captured late: its answer also says where the other direction begins.
-            self.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
+            self.flow.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
             let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
             if first.isn != tcp.seq && dir == Dir::Resp {
                 connection.other_syn_ack.get_or_insert(at);
@@ -256,7 +257,7 @@ impl<S> Flow<S> {
     fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
         let Arriving { at, ip, tcp, .. } = *packet;
         // Who sends on after its SYN has had the SYN/ACK, even if that was not captured.
-        let is_opening = dir == Dir::Resp && !self.halves[Dir::Orig as usize].is_talking;
+        let is_opening = dir == Dir::Resp && !self.flow.halves[Dir::Orig as usize].is_talking;
         let syn = self.connection.syn.as_ref().filter(|_| is_opening && tcp.has(Tcp::ACK));
         // Data that came with the SYN may be acknowledged too (RFC 7413).
         let sent = self.connection.sides[Dir::Orig as usize].bytes;
@@ -313,14 +314,17 @@ impl<S> Flow<S> {
             return;
         }
         let side = &mut self.connection.sides[dir as usize];
-        if is_plain && self.reader.is_nobody() && self.halves[dir as usize].stream.advance(&segment, side) {
+        if is_plain
+            && self.flow.reader.is_nobody()
+            && self.flow.halves[dir as usize].stream.advance(&segment, side)
+        {
             return;
         }
         // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
         if segment.length > 0 && !tcp.has(Tcp::RST) {
-            let was_closed = self.halves.iter().all(|half| half.stream.is_finished());
-            self.reader.ask(&self.as_ref(), receiver);
-            let was_read = self.reader.is_reading();
+            let was_closed = self.flow.halves.iter().all(|half| half.stream.is_finished());
+            self.flow.reader.ask(&self.as_ref(), receiver);
+            let was_read = self.flow.reader.is_reading();
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
             let arrival = stream.segment(&segment, &mut outlet);
             match arrival {
@@ -331,7 +335,7 @@ impl<S> Flow<S> {
             if arrival != Arrival::Old && was_closed {
                 self.connection.after_close.get_or_insert(packet.at);
             }
-            if was_read && !self.reader.is_reading() {
+            if was_read && !self.flow.reader.is_reading() {
                 self.forget_bytes(store);
             }
         }
@@ -341,9 +345,9 @@ impl<S> Flow<S> {
             stream.fin(segment.seq.wrapping_add(segment.length), &mut outlet);
         }
         self.report_fins(receiver);
-        if self.reader.is_reading() && self.halves.iter().all(|half| half.stream.is_finished()) {
+        if self.flow.reader.is_reading() && self.flow.halves.iter().all(|half| half.stream.is_finished()) {
             let (close, at) = self.connection.closing();
-            self.reader.dismiss(&self.as_ref(), close, at, receiver);
+            self.flow.reader.dismiss(&self.as_ref(), close, at, receiver);
             self.forget_bytes(store);
         }
     }
@@ -355,18 +359,18 @@ impl<S> Flow<S> {
         receiver: &'a mut R,
     ) -> (&'a mut Stream, Outlet<'a, Handover<'a, R>>) {
         let flow = self.as_ref();
-        let stream = &mut self.halves[dir as usize].stream;
+        let stream = &mut self.flow.halves[dir as usize].stream;
         let outlet = Outlet {
             side: &mut self.connection.sides[dir as usize],
             store,
-            keep: stream.is_digesting() || self.reader.is_reading(),
-            sink: Handover { flow, dir, reader: &mut self.reader, receiver },
+            keep: stream.is_digesting() || self.flow.reader.is_reading(),
+            sink: Handover { flow, dir, reader: &mut self.flow.reader, receiver },
         };
         (stream, outlet)
     }
 
     fn forget_bytes(&mut self, store: &mut Store) {
-        for half in &mut self.halves {
+        for half in &mut self.flow.halves {
             half.stream.forget_bytes(store);
         }
     }
@@ -376,11 +380,11 @@ impl<S> Flow<S> {
             return;
         }
         let flow = self.as_ref();
-        let Reader::Reading(state) = &mut self.reader else {
+        let Reader::Reading(state) = &mut self.flow.reader else {
             return;
         };
         for dir in [Dir::Orig, Dir::Resp] {
-            let half = &mut self.halves[dir as usize];
+            let half = &mut self.flow.halves[dir as usize];
             if let Some(fin) = self.connection.sides[dir as usize].fin
                 && half.stream.is_finished()
                 && !half.fin_is_told

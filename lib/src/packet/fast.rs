@@ -11,11 +11,14 @@ use super::{Ip, Packet, Tcp, Transport, link, tcp, tunnel};
 use crate::capture::LinkType;
 
 /// Slices an Ethernet frame, if it is of the ordinary kind.
-#[inline]
+#[inline(always)]
 pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
-    if let Some(packet) = plain(frame) {
-        return Some(packet);
-    }
+    plain(frame).or_else(|| ordinary(frame))
+}
+
+/// All that the short way takes, with a look at each layer.
+#[inline(never)]
+fn ordinary(frame: Span<'_>) -> Option<Packet<'_>> {
     let (macs, mut kind, mut rest) = link::ethernet_header(frame)?;
     if kind == 0x8100 {
         let (&[_, _, k0, k1], tagged) = rest.split()?;

@@ -24,6 +24,7 @@ impl Slicer {
 
     /// Slices a record of which `original` bytes were on the wire. The frame that completes a datagram carries all of
     /// it; the other fragments are [`Transport::Fragment`].
+    #[inline(always)]
     pub(crate) fn slice<'a>(
         &'a mut self,
         link: LinkType,
@@ -37,6 +38,12 @@ impl Slicer {
         {
             return packet;
         }
+        self.layers(link, span, time)
+    }
+
+    /// The general way: layer by layer.
+    #[inline(never)]
+    fn layers<'a>(&'a mut self, link: LinkType, span: Span<'a>, time: Timestamp) -> Packet<'a> {
         let (mut packet, mut fragment) = walk(link::frame(link, span));
         for slot in &mut self.joined {
             let Some(joined) = fragment.and_then(|fragment| self.fragments.add(&fragment, time)) else {

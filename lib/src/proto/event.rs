@@ -1,5 +1,7 @@
 //! Protocol facts as the dissectors hand them on.
 
+use std::sync::Arc;
+
 use super::Rpc;
 use super::http::Authorization;
 use super::imap;
@@ -196,18 +198,18 @@ pub struct Body {
     pub chunked: bool,
 }
 
-/// A SOAP message of Exchange Web Services.
+/// A SOAP message of Exchange Web Services. A message that comes again is shared, not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ews {
     /// A push notification (MS-OXWSNTIF 3.1.4.3, `SendNotification`).
-    Notification(Box<Notification>),
+    Notification(Arc<Notification>),
     /// The listener's answer to it (`SendNotificationResult`).
     Result(NotificationResult),
     /// Any other request.
-    Call(Box<Call>),
+    Call(Arc<Call>),
     /// Any other reply, or a SOAP fault.
-    Answer(Box<Answer>),
+    Answer(Arc<Answer>),
 }
 
 /// A request to Exchange Web Services.

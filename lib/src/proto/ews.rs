@@ -90,30 +90,30 @@ fn envelope(xml: &mut Xml<'_>, out: &mut Option<Ews>) -> Step {
         let message = xml.child()?.ok_or(Malformed::Soap)?;
         match name(&message) {
             (Space::Messages, "SendNotification") => {
-                let Ews::Notification(notification) = out.insert(Ews::Notification(Box::default())) else {
-                    return Ok(());
-                };
-                send_notification(xml, notification)?;
+                let mut notification = Notification::default();
+                let step = send_notification(xml, &mut notification);
+                *out = Some(Ews::Notification(notification.into()));
+                step?;
             }
             (Space::Messages, "SendNotificationResult") => *out = Some(Ews::Result(result(xml)?)),
             (Space::Soap, "Fault") => {
-                let answer = Answer { is_fault: true, ..Answer::default() };
-                if let Ews::Answer(answer) = out.insert(Ews::Answer(Box::new(answer))) {
-                    calls::answer(xml, answer)?;
-                }
+                let mut answer = Answer { is_fault: true, ..Answer::default() };
+                let step = calls::answer(xml, &mut answer);
+                *out = Some(Ews::Answer(answer.into()));
+                step?;
             }
             (Space::Messages, local) => match local.strip_suffix("Response") {
                 Some(operation) => {
-                    let answer = Answer { operation: Some(clip(operation)), ..Answer::default() };
-                    if let Ews::Answer(answer) = out.insert(Ews::Answer(Box::new(answer))) {
-                        calls::answer(xml, answer)?;
-                    }
+                    let mut answer = Answer { operation: Some(clip(operation)), ..Answer::default() };
+                    let step = calls::answer(xml, &mut answer);
+                    *out = Some(Ews::Answer(answer.into()));
+                    step?;
                 }
                 None => {
-                    let call = Call { operation: clip(local), subscribe: None };
-                    if let Ews::Call(call) = out.insert(Ews::Call(Box::new(call))) {
-                        calls::call(xml, call)?;
-                    }
+                    let mut call = Call { operation: clip(local), subscribe: None };
+                    let step = calls::call(xml, &mut call);
+                    *out = Some(Ews::Call(call.into()));
+                    step?;
                 }
             },
             _ => return Ok(()),

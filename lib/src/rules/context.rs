@@ -8,7 +8,7 @@ use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, VantageFacts};
+use crate::facts::{Facts, NotificationRow, Table, VantageFacts};
 use crate::flow::{Connection, FlowId, Moment, Side};
 
 /// The facts of all vantage points and the settings to judge them by.
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
     }
 }
 
-fn is_one_way(connections: &[Connection]) -> bool {
+fn is_one_way(connections: &Table<Connection>) -> bool {
     let mut one_more = 0_i64;
     for how in connections.iter().filter_map(directions) {
         one_more += match how {

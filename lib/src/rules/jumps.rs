@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use crate::facts::{ClockStep, NotificationRow, Silence, VantageFacts};
+use crate::facts::{ClockStep, NotificationRow, Silence, Table, VantageFacts};
 use crate::flow::{ClockJump, Connection, FrameId, Moment};
 use crate::time::Timestamp;
 
@@ -35,15 +35,15 @@ const DISPUTE: i64 = 30_000_000_000;
 const LOOKED_AT: usize = 16;
 
 /// Whether the `Date` of the replies on both sides of a silence says that most of it did not pass.
-fn is_disputed(silence: &Silence, rows: &[NotificationRow]) -> bool {
-    let next = rows.partition_point(|row| row.last.time <= silence.from.time);
+fn is_disputed(silence: &Silence, rows: &Table<NotificationRow>) -> bool {
+    let (before, after) = rows.split(|row| row.last.time <= silence.from.time);
     let dated = |row: &NotificationRow| {
         let reply = row.reply.as_ref().filter(|reply| reply.status == 200)?;
         Some((reply.first.time, Timestamp::from_http_date(reply.date.as_deref()?)?))
     };
-    let before = rows[..next].iter().rev().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
+    let before = before.rev().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
     let before = before.filter(|(_, (at, _))| *at <= silence.from.time);
-    let after = || rows[next..].iter().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
+    let after = || after.clone().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
     let same = |one: &NotificationRow, two: &NotificationRow| {
         let server = |row: &NotificationRow| row.reply.as_ref().and_then(|reply| reply.server.clone());
         one.listener == two.listener && server(one) == server(two)
@@ -117,7 +117,7 @@ mod tests {
         answer.at = syn_ack;
         (opened.syn_ack, opened.syn_count) = (Some(answer), syn_count);
         let mut facts = VantageFacts::default();
-        facts.connections.push(opened);
+        facts.connections = vec![opened].into();
         for (from, to) in [(moment(3, 3), moment(4, 40)), (moment(7, 47), moment(8, 3647))] {
             facts.coverage.silences.push(Silence { from, to });
         }

@@ -157,8 +157,9 @@ impl Path {
     /// Notifications seen at one place only, of which the other cannot tell: the vantage point and the row.
     pub fn unmatched<'a>(&'a self, facts: &'a Facts) -> impl Iterator<Item = (usize, usize)> + 'a {
         let rows = |vantage: usize| {
-            let rows = facts.vantages.get(vantage).map_or(&[][..], |facts| &facts.notifications);
-            rows.iter().enumerate().filter(|(_, row)| row.counts()).map(move |(row, _)| (vantage, row))
+            let facts = facts.vantages.get(vantage).into_iter();
+            let rows = facts.flat_map(|facts| facts.notifications.iter().enumerate());
+            rows.filter(|(_, row)| row.counts()).map(move |(row, _)| (vantage, row))
         };
         let alone = |&(vantage, row): &(usize, usize)| match vantage {
             0 => {

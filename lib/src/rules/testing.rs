@@ -21,7 +21,7 @@ pub(crate) fn capture(end: i64, connections: Vec<Connection>) -> VantageFacts {
     });
     (facts.coverage.first, facts.coverage.last) = (Some(first), Some(last));
     facts.coverage.packets = 5000;
-    facts.connections = connections;
+    facts.connections = connections.into();
     facts
 }
 

@@ -8,8 +8,9 @@ use super::open::Counts;
 use super::session::{account, sessions};
 use super::{ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ServerHints};
 use crate::config::Ports;
-use crate::facts::LimitHits;
 use crate::facts::intern::Interner;
+use crate::facts::rows::Rows;
+use crate::facts::{LimitHits, Table};
 use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
 use crate::proto::imap::{Capabilities, Command, Fact, Login, Reply, Status, Way};
 use crate::proto::sasl::Mechanism;
@@ -22,14 +23,12 @@ const SERVERS: usize = 4096;
 /// IMAP as one shard sees it while the capture is read.
 #[derive(Debug)]
 pub(crate) struct Imap {
-    rows: Vec<ImapRow>,
+    rows: Rows<ImapRow>,
     told: BTreeMap<FlowId, Told>,
     /// What servers offer before a log-in, where they said so first.
     offers: BTreeMap<Endpoint, Arc<Offer>>,
     servers: BTreeMap<IpAddr, ServerHints>,
     strings: Interner,
-    limit: usize,
-    dropped: u64,
 }
 
 /// What is known of a connection that speaks IMAP.
@@ -54,15 +53,13 @@ struct Offer {
 impl Imap {
     /// A table that may take so many bytes.
     pub(crate) fn new(bytes: u64) -> Self {
-        let limit = usize::try_from(bytes / ROW_BYTES).unwrap_or(usize::MAX);
+        let rows = Rows::new(bytes, ROW_BYTES);
         Imap {
-            rows: Vec::new(),
             told: BTreeMap::new(),
             offers: BTreeMap::new(),
             servers: BTreeMap::new(),
-            strings: Interner::new(limit.saturating_mul(4)),
-            limit,
-            dropped: 0,
+            strings: Interner::new(rows.limit().saturating_mul(4)),
+            rows,
         }
     }
 
@@ -72,8 +69,8 @@ impl Imap {
             Dir::Orig => (orig, resp),
             Dir::Resp => (resp, orig),
         };
-        if self.told.len() >= self.limit && !self.told.contains_key(&flow) {
-            self.dropped += 1;
+        if self.told.len() >= self.rows.limit() && !self.told.contains_key(&flow) {
+            self.rows.drop_one();
             return;
         }
         let new = Told { client, is_encrypted: false, is_authenticated: false, offer: None };
@@ -90,15 +87,9 @@ impl Imap {
         }
     }
 
-    /// Half of what rows may take is for strings: long ones cost rows.
-    fn is_full(&self) -> bool {
-        let strings = self.strings.bytes();
-        self.rows.len() >= self.limit || strings >= self.limit as u64 * (ROW_BYTES / 2)
-    }
-
     /// Takes in what another shard has learnt.
     pub(crate) fn absorb(&mut self, other: Self) {
-        self.rows.extend(other.rows);
+        self.rows.absorb(other.rows);
         self.told.extend(other.told);
         for (server, offer) in other.offers {
             let first = self.offers.entry(server).or_insert_with(|| Arc::clone(&offer));
@@ -109,45 +100,24 @@ impl Imap {
         for (server, hints) in other.servers {
             self.servers.entry(server).or_default().absorb(hints);
         }
-        self.limit += other.limit;
-        self.dropped += other.dropped;
     }
 
     /// The facts, and how many rows did not fit. `connections` are in order; `begin` is the capture's first packet.
     pub(crate) fn finish(
-        mut self,
-        connections: &[Connection],
+        self,
+        connections: &Table<Connection>,
         ports: &Ports,
         begin: Option<Moment>,
     ) -> (ImapFacts, LimitHits) {
-        let full = LimitHits { store: "IMAP rows", limit: self.limit as u64, hits: self.dropped };
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.sort_by_key(|row| (row.last.frame, row.flow));
-        self.judge_offers(&mut rows);
+        let full = self.rows.hits("IMAP rows");
+        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
+        judge_offers(&mut rows, &self.offers);
         let sessions = sessions(connections, &self.told, &rows, ports, begin);
         rows.retain(|row| sessions.binary_search_by_key(&row.flow, |session| session.flow).is_ok());
         let open = Counts::new(&sessions);
         let mut facts = ImapFacts { rows, sessions, servers: self.servers, open };
         facts.count_open();
         (facts, full)
-    }
-
-    /// Says of the log-ins before which the server offered nothing what it offers at other times. A way in which
-    /// anybody was let in is allowed, whatever the list says.
-    fn judge_offers(&self, rows: &mut [ImapRow]) {
-        let taken: BTreeSet<(Endpoint, Way)> = rows
-            .iter()
-            .filter(|row| row.is_accepted_login())
-            .filter_map(|row| Some((row.server, row.login.as_ref()?.way)))
-            .collect();
-        for row in rows {
-            let Some(login) = &mut row.login else { continue };
-            let offer = || self.offers.get(&row.server).map(|offer| offer.has(login.way));
-            login.is_offered = match taken.contains(&(row.server, login.way)) {
-                true => Some(true),
-                false => login.is_offered.or_else(offer),
-            };
-        }
     }
 
     fn status(&mut self, flow: FlowId, client: Endpoint, server: Endpoint, kind: ImapKind, reply: &Reply) {
@@ -201,8 +171,7 @@ impl Imap {
     }
 
     fn push(&mut self, row: ImapRow) {
-        if self.is_full() {
-            self.dropped += 1;
+        if !self.rows.has_room(self.strings.bytes()) {
             return;
         }
         self.rows.push(row);
@@ -256,6 +225,24 @@ impl Imap {
             status: reply.status,
             text: self.strings.intern(&reply.text),
         }
+    }
+}
+
+/// Says of the log-ins before which the server offered nothing what it offers at other times. A way in which
+/// anybody was let in is allowed, whatever the list says.
+fn judge_offers(rows: &mut [ImapRow], offers: &BTreeMap<Endpoint, Arc<Offer>>) {
+    let taken: BTreeSet<(Endpoint, Way)> = rows
+        .iter()
+        .filter(|row| row.is_accepted_login())
+        .filter_map(|row| Some((row.server, row.login.as_ref()?.way)))
+        .collect();
+    for row in rows {
+        let Some(login) = &mut row.login else { continue };
+        let offer = || offers.get(&row.server).map(|offer| offer.has(login.way));
+        login.is_offered = match taken.contains(&(row.server, login.way)) {
+            true => Some(true),
+            false => login.is_offered.or_else(offer),
+        };
     }
 }
 

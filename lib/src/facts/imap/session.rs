@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::gather::Told;
 use super::{ImapKind, ImapReply, ImapRow};
 use crate::config::Ports;
+use crate::facts::Table;
 use crate::flow::{Close, Connection, Dir, Endpoint, FlowId, FrameId, Handshake, Moment};
 use crate::proto::imap::Status;
 
@@ -69,7 +70,7 @@ pub(super) fn account(user: &str) -> Option<String> {
 
 /// The sessions behind `connections`, without second copies. `rows` are in order.
 pub(super) fn sessions(
-    connections: &[Connection],
+    connections: &Table<Connection>,
     told: &BTreeMap<FlowId, Told>,
     rows: &[ImapRow],
     ports: &Ports,

@@ -1,5 +1,6 @@
 //! Associations: the connections of one client that share an association group, which its server issued.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::{Answer, Mapi, RpcKind};
@@ -26,6 +27,7 @@ pub struct Association {
 /// The associations of all connections that repeat no other, in the order of their first frames.
 pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
     let mut all: Vec<Association> = Vec::new();
+    let mut early: Vec<(usize, u32)> = Vec::new();
     for (number, connection) in mapi.connections.iter().enumerate() {
         if connection.is_copy() || !connection.is_mapi() || connection.rows.is_empty() {
             continue;
@@ -42,10 +44,11 @@ pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
             })
         };
         let joined = granted.filter(|_| granted == presented).and_then(|group| known(&all, group, true));
-        if joined.is_none()
-            && let Some(place) = presented.and_then(|group| known(&all, group, false))
-        {
-            all[place].strangers.push(number);
+        if let Some(group) = presented.filter(|_| joined.is_none()) {
+            match known(&all, group, false) {
+                Some(place) => all[place].strangers.push(number),
+                None => early.push((number, group)),
+            }
         }
         if matches!(bind.map(|bind| bind.answer), Some(Answer::Nak(_) | Answer::Fault(_) | Answer::None)) {
             continue;
@@ -62,5 +65,28 @@ pub(super) fn group(mapi: &Mapi) -> Vec<Association> {
             }),
         }
     }
+    let places = oldest(mapi, &all);
+    for (number, group) in early {
+        let place = places.get(&(mapi.connections[number].client.ip, group));
+        if let Some(&place) = place.filter(|place| all[**place].members.first() > Some(&number)) {
+            all[place].strangers.push(number);
+        }
+    }
     all
+}
+
+/// The associations that are older than the capture, by client and group: the first connection that was seen of them
+/// presented their group and was let in.
+fn oldest(mapi: &Mapi, all: &[Association]) -> HashMap<(IpAddr, u32), usize> {
+    let mut places = HashMap::new();
+    for (place, association) in all.iter().enumerate() {
+        let first = association.members.first().and_then(|first| mapi.connections.get(*first));
+        let bind = first.and_then(|first| mapi.rows_of(first).find(|row| row.kind == RpcKind::Bind));
+        if let Some(group) = association.group
+            && bind.is_some_and(|bind| bind.presented == group)
+        {
+            places.entry((association.client, group)).or_insert(place);
+        }
+    }
+    places
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::facts::Table;
 use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
 
 /// What stacks start the TTL with: a packet with such a value crossed no router, so its hardware address is its
@@ -40,13 +41,13 @@ pub enum Difference {
 
 impl Identity {
     pub(super) fn new(
-        connections: &[Connection],
+        connections: &Table<Connection>,
         flow: FlowId,
         server: Endpoint,
         names: Vec<(Arc<str>, Moment)>,
         secondary: Option<Arc<str>>,
     ) -> Self {
-        let row = connections.binary_search_by_key(&flow, |connection| connection.id).ok();
+        let row = connections.position_by_key(&flow, |connection| connection.id);
         let row = row.map(|index| &connections[index]);
         let side = row.map(|row| row.side(if row.resp == server { Dir::Resp } else { Dir::Orig }));
         Identity {

@@ -15,7 +15,7 @@ pub(crate) use rows::{Rpcs, place_of};
 
 use std::sync::Arc;
 
-use super::LimitHits;
+use super::{LimitHits, Table};
 use crate::flow::{Connection, Endpoint, FlowId, Moment};
 use crate::proto::{Guid, Interface};
 
@@ -82,7 +82,7 @@ impl RpcConnection {
 
 impl Mapi {
     /// Puts in order what was gathered, and joins what belongs together.
-    pub(crate) fn new(rpcs: Rpcs, connections: &[Connection]) -> (Self, LimitHits) {
+    pub(crate) fn new(rpcs: Rpcs, connections: &Table<Connection>) -> (Self, LimitHits) {
         let (mut lines, full) = rpcs.finish();
         channels::join(&mut lines);
         hints::resolve(&mut lines);

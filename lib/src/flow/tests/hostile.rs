@@ -60,7 +60,7 @@ proptest! {
             calls.iter().filter_map(data).sum::<usize>() as u64
         };
         let (rows, calls, overflows) = wire.finish();
-        prop_assert!(rows.is_sorted_by(|a, b| a.id < b.id));
+        prop_assert!(rows.is_sorted_by(|a, b| a.id < b.id), "no two are one");
         prop_assert_eq!(overflows.flows + overflows.rows, 0);
         let sides = || rows.iter().flat_map(|row| &row.sides);
         prop_assert_eq!(sides().map(|side| side.packets).sum::<u64>(), packets.len() as u64);

@@ -130,7 +130,8 @@ impl Wire {
     }
 
     fn finish(mut self) -> (Vec<Connection>, Vec<String>, Overflows) {
-        let (rows, overflows) = self.flows.finish(&mut self.log);
+        let (mut rows, overflows) = self.flows.finish(&mut self.log);
+        rows.sort_unstable_by_key(|row| row.id);
         (rows, self.log.calls, overflows)
     }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
@@ -43,7 +45,7 @@ fn sound(text: &str) -> Option<Ews> {
 
 fn notification(text: &str) -> Notification {
     match sound(text) {
-        Some(Ews::Notification(notification)) => *notification,
+        Some(Ews::Notification(notification)) => Arc::unwrap_or_clone(notification),
         other => panic!("{other:?}"),
     }
 }
@@ -206,7 +208,7 @@ fn a_subscribe_call_says_where_and_how_often() {
          <t:URL>http://cuc.example.com:7080/N?id=ABC&amp;pid=7</t:URL></m:PushSubscriptionRequest></m:Subscribe>",
     );
     let Some(Ews::Call(call)) = sound(&body) else { panic!() };
-    let asked = call.subscribe.unwrap();
+    let asked = call.subscribe.as_ref().unwrap();
     assert_eq!((&*call.operation, asked.status_frequency), ("Subscribe", Some(5)));
     assert_eq!((asked.id(), asked.destination()), (Some("ABC"), Some(("cuc.example.com", 7080))));
 }

@@ -129,7 +129,7 @@ mod tests {
         if let Some(answer) = &mut opened.syn_ack {
             answer.at = moment(10, 3609);
         }
-        idle.connections = vec![opened];
+        idle.connections = vec![opened].into();
         let found = findings(&CaptureClockStep, idle, &Config::default());
         assert_eq!(found[0].confidence, Confidence::Likely);
         assert_eq!(found[0].values["step_s"], 3600.0.into());

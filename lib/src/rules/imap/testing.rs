@@ -84,8 +84,8 @@ impl Site {
         }
         let mut connections = self.connections.clone();
         connections.sort_by_key(|one| one.id);
-        let (imap, _) = imap.finish(&connections, &Ports::default(), Some(moment(1, 0)));
         let mut facts = testing::capture(3600, connections);
+        let (imap, _) = imap.finish(&facts.connections, &Ports::default(), Some(moment(1, 0)));
         facts.imap = imap;
         testing::findings(rule, facts, &Config::default())
     }

@@ -1,9 +1,10 @@
 //! `mapi-affinity-break`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::proofs::{self, Kind, Proof};
+use crate::facts::mapi::Identity;
 use crate::rules::draft::shown;
 use crate::rules::{Confidence, Context, Findings, View};
 
@@ -62,10 +63,7 @@ fn state(view: &View<'_>, client: IpAddr, mut proofs: Vec<Proof<'_>>) -> crate::
     proofs.sort_by_key(|proof| proof.kind);
     let confidence = proofs.iter().map(|proof| proof.confidence).max().unwrap_or(Confidence::Possible);
     let number = |kind| proofs.iter().filter(|proof| proof.kind == kind).count();
-    let mut servers: Vec<String> =
-        proofs.iter().flat_map(|proof| &proof.connections).map(|c| c.identity.name()).collect();
-    servers.sort_unstable();
-    servers.dedup();
+    let servers = servers(&proofs);
     let title = match servers.as_slice() {
         [_] | [] => {
             format!("Connections of {client} that belong together were served by more than one server")
@@ -101,6 +99,15 @@ fn state(view: &View<'_>, client: IpAddr, mut proofs: Vec<Proof<'_>>) -> crate::
     let frames: Vec<_> = proofs.iter().flat_map(|proof| proof.frames.iter().cloned()).collect();
     shown(&frames, 1)
         .fold(draft, |draft, (flow, at, note)| draft.evidence(view, Some(*flow), *at, note.as_str()))
+}
+
+/// Those who answered, by name. An address behind which others gave their names is no further server.
+fn servers(proofs: &[Proof<'_>]) -> Vec<String> {
+    let identities = || proofs.iter().flat_map(|proof| &proof.connections).map(|c| &c.identity);
+    let fronts: BTreeSet<IpAddr> =
+        identities().filter(|server| !server.names.is_empty()).map(|server| server.address).collect();
+    let known = identities().filter(|server| !server.names.is_empty() || !fronts.contains(&server.address));
+    known.map(Identity::name).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The proofs, each kind on its own.

@@ -1,11 +1,10 @@
 //! `mapi-endpoint-unreachable`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::facts::mapi::{Leg, Mapi, RpcConnection, place_of};
-use crate::flow::{Endpoint, Moment};
-use crate::proto::Interface;
+use super::adverts::{Advert, Adverts};
+use crate::flow::{Connection, Dir, Handshake, Moment};
 use crate::rules::draft::shown;
 use crate::rules::reach::attempts::{self, Answer, Failure};
 use crate::rules::words::counted;
@@ -21,7 +20,8 @@ rule! {
     ///
     /// ## Evidence
     /// An answer to ept_map, and then connections of that client to that port that are refused, not answered, or
-    /// answered by ICMP.
+    /// answered by ICMP; or that are accepted and closed without an answer to the first request, as a load balancer does
+    /// that reaches nobody.
     ///
     /// ## Traps
     /// The end of the capture and captures of one direction prove no silence. 135 itself is `mapi-port-closed` and
@@ -41,22 +41,15 @@ rule! {
     check = check;
 }
 
-/// An endpoint as a client learnt it.
-#[derive(Clone, Copy)]
-struct Advert<'v> {
-    mapper: &'v RpcConnection,
-    at: Moment,
-    interface: Interface,
-}
-
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let adverts = adverts(&view.facts.mapi);
-        if adverts.is_empty() {
+        let adverts = Adverts::of(view);
+        let places = adverts.places();
+        if places.is_empty() {
             continue;
         }
         let one_way = view.is_one_way();
-        let places: BTreeSet<Endpoint> = adverts.keys().map(|(_, place)| *place).collect();
+        let mut is_explained = false;
         for server in attempts::servers_at(view, |connection| places.contains(&connection.resp)) {
             let mut failures = server.refused();
             failures.extend(server.filtered(view.end()));
@@ -66,50 +59,70 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             failures.sort_by_key(|failure| failure.connection.id);
             let known: Vec<_> = failures
                 .into_iter()
-                .filter_map(|failure| Some((advert(&adverts, &failure)?, failure)))
+                .filter_map(|failure| Some((adverts.before(failure.connection)?, failure)))
                 .collect();
             if !known.is_empty() {
                 out.push(state(view, server.ip, &known));
+                is_explained = true;
+            }
+        }
+        // Where the balancer's own attempts are seen to fail, the client's connections only repeat it.
+        if !one_way && !is_explained {
+            for (ip, closed) in closed_unanswered(view, &adverts) {
+                out.push(state_closed(view, ip, &closed));
             }
         }
     }
 }
 
-/// What clients were told, by client and endpoint: the first time.
-fn adverts(mapi: &Mapi) -> BTreeMap<(IpAddr, Endpoint), Advert<'_>> {
-    let mut adverts = BTreeMap::new();
-    for mapper in &mapi.connections {
-        let siblings = siblings(mapi, mapper);
-        for row in mapi.rows_of(mapper) {
-            for endpoint in row.endpoints.iter() {
-                let advert = Advert { mapper, at: row.last(), interface: endpoint.interface };
-                let here = Endpoint { ip: mapper.server.ip, port: endpoint.port };
-                let others = siblings.iter().map(|ip| Endpoint { ip: *ip, port: endpoint.port });
-                for place in [place_of(endpoint, mapper.server.ip), here].into_iter().chain(others) {
-                    adverts.entry((mapper.client.ip, place)).or_insert(advert);
-                }
-            }
+/// A connection to a named endpoint that was accepted and closed without an answer, and the FIN.
+type Closed<'v> = (Advert<'v>, &'v Connection, Moment);
+
+/// Connections that carried a request to a named endpoint and were closed from there without a byte, by server.
+fn closed_unanswered<'v>(view: &View<'v>, adverts: &Adverts<'v>) -> BTreeMap<IpAddr, Vec<Closed<'v>>> {
+    let mut closed: BTreeMap<IpAddr, Vec<Closed<'v>>> = BTreeMap::new();
+    for connection in &view.facts.connections {
+        let (client, server) = (connection.side(Dir::Orig), connection.side(Dir::Resp));
+        let is_silent = server.bytes == 0 && server.missing == 0 && !server.acked_unseen;
+        if !is_silent || client.bytes == 0 || connection.handshake != Handshake::Full {
+            continue;
+        }
+        let Some(fin) = server.fin.filter(|fin| client.fin.is_none_or(|own| own > *fin)) else { continue };
+        if let Some(advert) = adverts.before(connection) {
+            closed.entry(connection.resp.ip).or_default().push((advert, connection, fin));
         }
     }
-    adverts
+    closed
 }
 
-/// The servers among which the balancer chose, where this connection is its leg to one of them.
-fn siblings(mapi: &Mapi, mapper: &RpcConnection) -> BTreeSet<IpAddr> {
-    let Some(Leg::Inner(outer)) = mapper.leg else { return BTreeSet::new() };
-    let vip = mapi.connections.get(outer).map(|outer| outer.server.ip);
-    let behind =
-        mapi.own().filter(|connection| connection.identity.behind && Some(connection.server.ip) == vip);
-    behind.map(|connection| connection.identity.address).collect()
-}
-
-fn advert<'v>(
-    adverts: &BTreeMap<(IpAddr, Endpoint), Advert<'v>>,
-    failure: &Failure<'_>,
-) -> Option<Advert<'v>> {
-    let connection = failure.connection;
-    let advert = adverts.get(&(connection.orig.ip, connection.resp))?;
-    (advert.at.time <= connection.first.time).then_some(*advert)
+fn state_closed(view: &View<'_>, ip: IpAddr, closed: &[Closed<'_>]) -> Draft {
+    let (advert, first, _) = closed[0];
+    let (port, interface) = (first.resp.port, advert.interface);
+    let title = format!(
+        "{ip} closes connections to TCP {port}, which the endpoint mapper named for {interface}, without an answer"
+    );
+    let mut draft = Draft::new(SubjectKind::Server, ip.to_string(), title)
+        .count(closed.len())
+        .value("closed", closed.len())
+        .confidence(Confidence::Likely)
+        .detail(format!(
+            "{} named TCP {port} for {interface}. After that {ip} accepted {} of {} and closed without a byte.",
+            advert.mapper.identity.name(),
+            counted(closed.len(), "connection"),
+            first.orig.ip,
+        ))
+        .caveat(
+            "A load balancer accepts for a server that it then cannot reach. A capture behind it shows which server \
+             that is, and whether it is the one whose mapper was asked.",
+        )
+        .evidence(view, Some(advert.mapper.flow), advert.at, "the endpoint mapper names the port");
+    for (advert, connection, _) in closed {
+        draft = draft.also(connection.orig.ip).also(connection.resp).also(advert.mapper.identity.name());
+    }
+    shown(closed, 2).fold(draft, |draft, (_, connection, fin)| {
+        let draft = draft.evidence(view, Some(connection.id), connection.first, "SYN");
+        draft.evidence(view, Some(connection.id), *fin, "closed without an answer")
+    })
 }
 
 fn state(view: &View<'_>, ip: IpAddr, known: &[(Advert<'_>, Failure<'_>)]) -> Draft {

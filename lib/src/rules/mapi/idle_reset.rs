@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::reset::{Cut, cuts, show};
+use super::reset::{By, Cut, cuts, show};
 use crate::rules::draft::shown;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Findings};
@@ -17,12 +17,13 @@ rule! {
     /// for up to five minutes, so a shorter time-out breaks every wait for new mail.
     ///
     /// ## Evidence
-    /// RST from the server's side after a silence, with no call outstanding or only a parked EcDoAsyncWaitEx; or a
-    /// request after two silent minutes or more that is answered by RST at once, or not at all.
+    /// RST from the server's side after a silence, with no call outstanding or only a parked EcDoAsyncWaitEx; FIN from
+    /// there after a silence while that call is parked; or a request after two silent minutes or more that is answered
+    /// by RST at once, or not at all.
     ///
     /// ## Traps
     /// A reset with a call outstanding on a busy connection is `mapi-reset`. One right after the last answer is a way to
-    /// close.
+    /// close, and so is FIN when no call is outstanding.
     ///
     /// ## Remedy
     /// Raise the idle time-out of the balancer for the RPC ports to two hours, or at least well over five minutes, and
@@ -65,10 +66,15 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             for cut in &cuts {
                 draft = draft.also(cut.connection.server.ip).also(super::name(cut.connection));
             }
-            if cuts.iter().all(|cut| cut.reset.is_none()) {
-                draft = draft
-                    .confidence(Confidence::Likely)
-                    .caveat("The server's silence may also be a loss on the path, or a server that died.");
+            if !cuts.iter().any(|cut| matches!(cut.by, By::Reset(_))) {
+                draft = draft.confidence(Confidence::Likely).caveat(
+                    match cuts.iter().any(|cut| cut.by == By::Fin) {
+                        true => "A server that was shut down closes its connections, too.",
+                        false => {
+                            "The server's silence may also be a loss on the path, or a server that died."
+                        }
+                    },
+                );
             }
             out.push(shown(&cuts, 2).fold(draft, |draft, cut| show(draft, view, cut)));
         }

@@ -26,8 +26,8 @@ pub(super) fn answers_after(mapi: &Mapi, connection: &RpcConnection, at: Moment)
     good.filter_map(|row| row.reply).map(|reply| reply.last).find(|last| last.time > at.time)
 }
 
-/// A connection of the association that `number` does not belong to, was open at `at`, and goes on being answered:
-/// with the moment of that answer.
+/// A connection of the association that `number` does not belong to, and the moment at which it shows that the group was
+/// alive at `at`: it was open then and goes on being answered, or it presents the group later and is let in.
 pub(super) fn alive<'v>(
     view: &View<'v>,
     association: &Association,
@@ -37,8 +37,12 @@ pub(super) fn alive<'v>(
     let mapi = &view.facts.mapi;
     association.members.iter().filter(|member| **member != number).find_map(|member| {
         let connection = mapi.connections.get(*member)?;
-        let begun = mapi.rows_of(connection).next()?.first();
-        if begun.time >= at.time || over(view, connection).is_some_and(|over| over <= at.time) {
+        let first = mapi.rows_of(connection).next()?;
+        if first.first().time >= at.time {
+            let is_let_in = first.presented != 0 && first.granted == Some(first.presented);
+            return is_let_in.then(|| (connection, first.last()));
+        }
+        if over(view, connection).is_some_and(|over| over <= at.time) {
             return None;
         }
         Some((connection, answers_after(mapi, connection, at)?))

@@ -1,5 +1,6 @@
 //! Rules about MAPI clients: DCE/RPC to Exchange, usually through a load balancer to a Client Access server array.
 
+mod adverts;
 mod codes;
 mod life;
 mod proofs;

@@ -51,7 +51,7 @@ pub(super) struct Cut<'v> {
     pub(super) client: IpAddr,
     pub(super) connection: &'v RpcConnection,
     pub(super) at: Moment,
-    pub(super) reset: Option<Reset>,
+    pub(super) by: By,
     /// How long nothing was said before (nanoseconds).
     pub(super) idle: i64,
     pub(super) is_idle: bool,
@@ -59,6 +59,17 @@ pub(super) struct Cut<'v> {
     pub(super) open: Vec<&'v RpcRow>,
     /// Bytes of the server's direction are missing from the capture: an answer may be among them.
     pub(super) blind: bool,
+}
+
+/// What cut a connection from the server's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// RST.
+    Reset(Reset),
+    /// FIN beneath a parked call: a balancer closes so what it forgets, and may send RST right after it.
+    Fin,
+    /// Nothing: the server's side fell silent.
+    Silence,
 }
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
@@ -101,7 +112,7 @@ fn state(view: &View<'_>, client: IpAddr, cuts: &[Cut<'_>]) -> crate::rules::Dra
 
 /// Whether the server itself sent the reset, as far as the TTL says it.
 fn whose(view: &View<'_>, cut: &Cut<'_>) -> String {
-    let Some((reset, row)) = cut.reset.zip(view.connection(cut.connection.flow)) else {
+    let (By::Reset(reset), Some(row)) = (cut.by, view.connection(cut.connection.flow)) else {
         return String::new();
     };
     let (low, high) = row.side(reset.from).ttl_range;
@@ -126,7 +137,11 @@ pub(super) fn show(draft: crate::rules::Draft, view: &View<'_>, cut: &Cut<'_>) -
         }
         None => draft,
     };
-    let note = if cut.reset.is_some() { "RST" } else { "not answered from here on" };
+    let note = match cut.by {
+        By::Reset(_) => "RST",
+        By::Fin => "FIN",
+        By::Silence => "not answered from here on",
+    };
     draft.evidence(view, flow, cut.at, note)
 }
 
@@ -162,13 +177,15 @@ fn cut<'v>(view: &View<'v>, connection: &'v RpcConnection) -> Option<Cut<'v>> {
     let rows = || view.facts.mapi.rows_of(connection);
     let open: Vec<&RpcRow> =
         rows().filter(|row| row.answer == Answer::None && row.request.is_some() && !row.given_up).collect();
-    let reset = row.reset.filter(|reset| reset.from == server);
-    let at = match reset {
-        Some(reset) => reset.at,
-        None => dropped(row, server, &open)?,
+    let fin = row.sides.iter().filter_map(|side| side.fin).min_by_key(|fin| fin.time);
+    let (at, by) = match (row.reset.filter(|reset| reset.from == server), fin) {
+        (_, Some(fin)) if row.side(server).fin == Some(fin) && is_waiting(connection, &open) => {
+            (fin, By::Fin)
+        }
+        (Some(reset), _) => (reset.at, By::Reset(reset)),
+        (None, _) => (dropped(row, server, &open)?, By::Silence),
     };
-    let fin = row.sides.iter().filter_map(|side| side.fin).map(|fin| fin.time).min();
-    if fin.is_some_and(|fin| fin <= at.time) {
+    if by != By::Fin && fin.is_some_and(|fin| fin.time <= at.time) {
         return None;
     }
     let busy: Vec<&RpcRow> = open.iter().copied().filter(|row| !row.is_parked()).collect();
@@ -179,15 +196,21 @@ fn cut<'v>(view: &View<'v>, connection: &'v RpcConnection) -> Option<Cut<'v>> {
     let quiet_until = first_open.unwrap_or(at);
     let idle = before.map_or(0, |before| quiet_until.time.since(before.time));
     let is_idle = match first_open {
-        Some(open) => idle >= FORGOTTEN && (reset.is_none() || at.time.since(open.time) <= AT_ONCE),
+        Some(open) => idle >= FORGOTTEN && (by == By::Silence || at.time.since(open.time) <= AT_ONCE),
         None => idle >= IDLE,
     };
     let is_nothing = open.is_empty() && before.is_none();
-    if is_nothing || !is_idle && (open.is_empty() || reset.is_none()) {
+    if is_nothing || !is_idle && (open.is_empty() || !matches!(by, By::Reset(_))) {
         return None;
     }
     let blind = row.side(server).missing > 0 || row.side(server).acked_unseen;
-    Some(Cut { client: connection.client.ip, connection, at, reset, idle, is_idle, open, blind })
+    Some(Cut { client: connection.client.ip, connection, at, by, idle, is_idle, open, blind })
+}
+
+/// Whether nothing is outstanding on a connection but calls that the server parks. A channel of RPC over HTTP may close
+/// beneath them: another one takes its place.
+fn is_waiting(connection: &RpcConnection, open: &[&RpcRow]) -> bool {
+    connection.channel.is_none() && !open.is_empty() && open.iter().all(|row| row.is_parked())
 }
 
 /// The request from which on the server is silent, although it was sent again and again.

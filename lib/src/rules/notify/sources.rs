@@ -100,6 +100,11 @@ impl<'v> Source<'v> {
     }
 
     fn add(&mut self, view: &'v View<'v>, row: &'v NotificationRow) {
+        // Most say what the one before said: names and addresses are read when they change.
+        let before = self.rows.last().copied();
+        let repeats = |same: fn(&NotificationRow, &NotificationRow) -> bool| {
+            before.is_some_and(|before| same(before, row))
+        };
         if row.is_post() {
             self.rows.push(row);
         }
@@ -109,7 +114,9 @@ impl<'v> Source<'v> {
         if row.target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")) {
             self.absolute = self.absolute.or(Some(row));
         }
-        if let Some(syn) = view.connection(row.flow).and_then(|connection| connection.syn.as_ref()) {
+        if !repeats(|a, b| a.flow == b.flow)
+            && let Some(syn) = view.connection(row.flow).and_then(|connection| connection.syn.as_ref())
+        {
             match not_windows(syn) {
                 Some(reason) if self.foreign.is_none() => self.foreign = Some((row, syn.at, reason)),
                 Some(_) => {}
@@ -119,14 +126,18 @@ impl<'v> Source<'v> {
         if self.reply.is_none() {
             self.reply = foreign_reply(row);
         }
-        if let Some(host) = host_address(row).filter(|host| *host != row.listener.ip) {
+        if !repeats(|a, b| (&a.host, a.listener) == (&b.host, b.listener))
+            && let Some(host) = host_address(row).filter(|host| *host != row.listener.ip)
+        {
             // Two declared Cisco hosts are a cluster: the URL names the node that subscribed.
             let cluster = view.is_cuc(host) && view.is_cuc(row.listener.ip);
             if !cluster && !view.is_proxy(host) && !view.is_proxy(row.listener.ip) {
                 self.hosts.entry(host).or_insert(row);
             }
         }
-        if let Some(server) = &row.server {
+        if !repeats(|a, b| a.server == b.server)
+            && let Some(server) = &row.server
+        {
             self.servers.entry(server.to_ascii_lowercase()).or_insert(row);
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         spread_in_clear(),
         joined_elsewhere(),
         join_refused(),
+        older_than_the_capture(),
         two_machines(),
         reset_by_another_node(),
         reset_by_a_firewall(),
@@ -47,6 +48,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         reset_in_a_call(),
         reset_after_close(),
         idle_reset(),
+        client_gone(),
         reset_at_once(),
         http_session_spread(),
         http_session_at_home(),
@@ -169,6 +171,21 @@ fn join_refused() -> Scenario {
     let line = Line::new(at(2, 30), None).bind(&[EMSMDB], GROUPS[0], Bound::Nak(0)).close(at(2, 31));
     let refused = line.play(&mut lab, unity(), array());
     let text = "Joining a group is refused while another connection of it goes on.";
+    scenario(path, text, lab)
+        .expect_on("mapi-affinity-break", &UNITY.to_string(), &refused[..2])
+        .confidence("likely")
+        .expect("mapi-context-fault", &UNITY.to_string(), &[])
+        .severity("error")
+}
+
+fn older_than_the_capture() -> Scenario {
+    let path = "mapi-affinity-break/hit-older";
+    let mut lab = Lab::new(path);
+    let line = Line::new(at(2, 30), None).bind(&[EMSMDB], GROUPS[0], Bound::Nak(0)).close(at(2, 31));
+    let refused = through(&mut lab, &line, 1);
+    let again = bound(at(2, 40), None, GROUPS[0], GROUPS[0]).work(at(3, 30), handle(1)).close(at(5, 0));
+    through(&mut lab, &again, 0);
+    let text = "A group that is older than the capture is refused by one server and known to the other.";
     scenario(path, text, lab)
         .expect_on("mapi-affinity-break", &UNITY.to_string(), &refused[..2])
         .confidence("likely")
@@ -433,6 +450,14 @@ fn idle_reset() -> Scenario {
         .expect_on("mapi-idle-reset", &UNITY.to_string(), &packets[4..6])
         .severity("info")
         .forbid("mapi-reset")
+}
+
+fn client_gone() -> Scenario {
+    let path = "mapi-idle-reset/miss-client";
+    let mut lab = Lab::new(path);
+    waiting(&Answer::Nothing).close(at(3, 0)).play(&mut lab, unity(), array());
+    let text = "The client closes its connection after two minutes, in which a wait is parked.";
+    quiet(scenario(path, text, lab), &["reset", "idle-reset"])
 }
 
 fn reset_at_once() -> Scenario {

@@ -29,7 +29,7 @@ struct Stranger<'v> {
     issuer: (&'v RpcConnection, &'v RpcRow),
     connection: &'v RpcConnection,
     bind: &'v RpcRow,
-    /// Another connection of the group that goes on to be answered, and the moment of that answer.
+    /// Another connection of the group that is answered afterwards, and the moment of that answer.
     alive: Option<(&'v RpcConnection, Moment)>,
     /// What tells the machine from the issuer's.
     difference: Option<Difference>,
@@ -69,10 +69,12 @@ impl<'v> Stranger<'v> {
         Some(Proof {
             kind: Kind::Group,
             client: self.client,
-            confidence: Confidence::Proven,
+            // A server that lets a connection join knows the group; another one may have issued an equal one before.
+            confidence: if self.is_issued() { Confidence::Proven } else { Confidence::Likely },
             text: format!(
-                "Association group {} was issued by {} and presented to {}, which {refusal}.{}",
+                "Association group {} {} {} and presented to {}, which {refusal}.{}",
                 group(self.group),
+                if self.is_issued() { "was issued by" } else { "is known to" },
                 issuer.identity.name(),
                 connection.identity.name(),
                 told_apart(difference),
@@ -95,9 +97,12 @@ impl<'v> Stranger<'v> {
         Some(Proof {
             kind: Kind::Join,
             client: self.client,
-            confidence: if self.difference.is_some() { Confidence::Proven } else { Confidence::Likely },
+            confidence: match self.difference.is_some() && self.is_issued() {
+                true => Confidence::Proven,
+                false => Confidence::Likely,
+            },
             text: format!(
-                "{} {refusal}, although group {} is alive: {} goes on to be answered in it.",
+                "{} {refusal}, although group {} is alive: {} is answered in it afterwards.",
                 self.connection.identity.name(),
                 group(self.group),
                 name(living),
@@ -108,9 +113,15 @@ impl<'v> Stranger<'v> {
         })
     }
 
+    /// Whether the group is new on the connection that was first seen of it, not older than the capture.
+    fn is_issued(&self) -> bool {
+        self.issuer.1.presented == 0
+    }
+
     fn frames(&self) -> Vec<(FlowId, Moment, String)> {
         let (issuer, issued) = self.issuer;
-        let issue = format!("group {} is issued by {}", group(self.group), issuer.identity.name());
+        let verb = if self.is_issued() { "issued by" } else { "known to" };
+        let issue = format!("group {} is {verb} {}", group(self.group), issuer.identity.name());
         let presented = format!("group {} is presented", group(self.group));
         vec![
             (issuer.flow, issued.last(), issue),

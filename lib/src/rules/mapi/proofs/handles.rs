@@ -23,7 +23,8 @@ pub(super) fn handles<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
             else {
                 continue;
             };
-            if home.number == number || home.at > row.first() {
+            // One that is good later without having been issued is older than the capture.
+            if home.number == number || home.issued && home.at > row.first() {
                 continue;
             }
             let issuer = home.connection;
