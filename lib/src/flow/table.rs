@@ -248,10 +248,15 @@ impl<S> Flows<S> {
     }
 
     fn retire<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) {
-        let row = self.end(key, seen, receiver);
-        if !self.rows.end(row) {
-            self.overflows.rows += 1;
-        }
+        let is_told = match seen {
+            // A flood is made of them: no row is made for nothing.
+            Seen::Lone(_) if self.rows.is_full() => false,
+            seen => {
+                let row = self.end(key, seen, receiver);
+                self.rows.end(row)
+            }
+        };
+        self.overflows.rows += u64::from(!is_told);
     }
 
     /// Finishes a row and says where it stands.

@@ -10,15 +10,8 @@ use super::span::Span;
 use super::{Ip, Packet, Tcp, Transport, link, tcp, tunnel};
 use crate::capture::LinkType;
 
-/// Slices an Ethernet frame, if it is of the ordinary kind.
-#[inline(always)]
+/// Slices an Ethernet frame, if it is of the ordinary kind, with a look at each layer.
 pub(super) fn slice(frame: Span<'_>) -> Option<Packet<'_>> {
-    plain(frame).or_else(|| ordinary(frame))
-}
-
-/// All that the short way takes, with a look at each layer.
-#[inline(never)]
-fn ordinary(frame: Span<'_>) -> Option<Packet<'_>> {
     let (macs, mut kind, mut rest) = link::ethernet_header(frame)?;
     if kind == 0x8100 {
         let (&[_, _, k0, k1], tagged) = rest.split()?;
@@ -57,9 +50,10 @@ fn is_plain_ipv4(h: &[u8; 54]) -> bool {
 }
 
 /// Untagged IPv4 whose headers lie in the first 54 bytes but for the TCP options, captured in full. With one check of
-/// the length for all fields it takes half the instructions of the way below.
+/// the length for all fields it takes half the instructions of [`slice`]. Inlined, as the packet is large: it is built
+/// where it is used.
 #[inline(always)]
-fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
+pub(super) fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
     let h: &[u8; 54] = frame.bytes.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
     if !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {

@@ -34,16 +34,21 @@ impl Slicer {
     ) -> Packet<'a> {
         let span = Span::new(bytes, original);
         if link == link::ETHERNET
+            && let Some(packet) = fast::plain(span)
+        {
+            return packet;
+        }
+        self.other(link, span, time)
+    }
+
+    /// Slices what is not plain.
+    #[inline(never)]
+    fn other<'a>(&'a mut self, link: LinkType, span: Span<'a>, time: Timestamp) -> Packet<'a> {
+        if link == link::ETHERNET
             && let Some(packet) = fast::slice(span)
         {
             return packet;
         }
-        self.layers(link, span, time)
-    }
-
-    /// The general way: layer by layer.
-    #[inline(never)]
-    fn layers<'a>(&'a mut self, link: LinkType, span: Span<'a>, time: Timestamp) -> Packet<'a> {
         let (mut packet, mut fragment) = walk(link::frame(link, span));
         for slot in &mut self.joined {
             let Some(joined) = fragment.and_then(|fragment| self.fragments.add(&fragment, time)) else {
