@@ -2,7 +2,7 @@
 
 mod path;
 
-pub use path::{Path, Percentiles};
+pub use path::{Path, Percentiles, Resets};
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

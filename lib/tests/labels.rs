@@ -78,6 +78,7 @@ fn check_pair(path: &Path) -> Vec<String> {
     };
     let mut wrong = findings(&label, &report);
     wrong.extend(path_facts(&label["facts"], &report));
+    wrong.extend(leaks(&strings(&label["secrets"]), &report));
     wrong.into_iter().map(|difference| format!("{name}: {difference}")).collect()
 }
 
@@ -87,7 +88,7 @@ fn path_facts(wanted: &Value, report: &Report) -> Vec<String> {
     for (key, wanted) in wanted.as_object().into_iter().flatten() {
         let same = match (key.as_str(), &got[key]) {
             // Only the kinds that the label names.
-            ("pairs", got) => {
+            ("pairs" | "connections", got) => {
                 wanted.as_object().into_iter().flatten().all(|(kind, number)| got[kind] == *number)
             }
             ("clock_offset_us", Value::Number(got_offset)) if wanted.is_number() => {

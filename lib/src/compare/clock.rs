@@ -52,6 +52,9 @@ pub struct Clock {
     pub drift: Option<f64>,
     /// Places where one of the clocks was set.
     pub jumps: Vec<Jump>,
+    /// It rests on the rhythm of connections that all say the same: enough to pair them, too little to call anything
+    /// lost.
+    pub is_guess: bool,
     /// In the order of frames.
     stretches: Vec<Stretch>,
 }
@@ -99,7 +102,18 @@ impl Clock {
         let jumps: Vec<Jump> = stretches.windows(2).filter_map(|pair| jump(&pair[0], &pair[1])).collect();
         let (offset, uncertainty) = overall(longest_run(&stretches))?;
         let drift = drift(longest_run(&stretches), uncertainty);
-        Some(Clock { offset, uncertainty, drift, jumps, stretches })
+        Some(Clock { offset, uncertainty, drift, jumps, is_guess: false, stretches })
+    }
+
+    /// The same, as one that may be wrong.
+    pub(super) fn guessed(self) -> Self {
+        Clock { is_guess: true, ..self }
+    }
+
+    /// The same with more samples.
+    pub(super) fn refined(self, samples: Vec<Sample>) -> Self {
+        let is_guess = self.is_guess;
+        Clock::of(samples).map_or(self, |clock| Clock { is_guess, ..clock })
     }
 
     /// When a frame at Exchange was captured by the clock of the Cisco side; `None` where a clock was being set.
@@ -132,6 +146,14 @@ impl Clock {
         let part = at.time.seconds_since(from) / to.seconds_since(from).max(1e-9);
         let change = two.offset.saturating_sub(one.offset) as f64;
         Some(one.offset.saturating_add((change * part.clamp(0.0, 1.0)) as i64))
+    }
+
+    /// When a frame of the vantage point `from` (0 is Exchange) was captured by the clock of the other.
+    pub fn to_other(&self, from: usize, at: Moment) -> Option<Timestamp> {
+        match from {
+            0 => self.to_cuc(at),
+            _ => self.to_exchange(at),
+        }
     }
 
     /// Whether a packet at Exchange lies between two places at which the clocks differ as by a jump.

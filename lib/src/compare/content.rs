@@ -21,6 +21,9 @@ const LATE: i64 = 25_000_000_000;
 /// Differences of time that agree within this belong to one offset of the clocks (nanoseconds).
 const CLUSTER: i64 = 5_000_000_000;
 
+/// So much of a subscription's `id=` is among the first 128 bytes of a packet, TCP timestamps and all.
+const ID_SEEN: usize = 4;
+
 type Rows = Table<NotificationRow>;
 
 /// What a notification says, as far as that survives a proxy; `None` where it cannot be read.
@@ -76,6 +79,22 @@ pub(super) fn by_date(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let key = |row: &NotificationRow| Some((content(row)?, Arc::clone(row.reply.as_ref()?.date.as_ref()?)));
     Groups::new(exchange, cuc, key, links).each(|here, there| {
         for (one, two) in here.iter().zip(there) {
+            links.link(*one, *two);
+        }
+    });
+}
+
+/// Those of which one place stored only the first bytes: of the same subscription, with replies that the listener wrote
+/// in the same second, when there is only one of them at each place.
+pub(super) fn by_date_of_cut(exchange: &Rows, cuc: &Rows, links: &mut Links) {
+    let key = |row: &NotificationRow| {
+        let id = row.request_id.as_deref().filter(|_| row.copy_of.is_none() && row.onward_of.is_none())?;
+        Some((id.get(..ID_SEEN)?.to_owned(), Arc::clone(row.reply.as_ref()?.date.as_ref()?)))
+    };
+    Groups::new(exchange, cuc, key, links).each(|here, there| {
+        if let ([one], [two]) = (here, there)
+            && !(exchange[*one].counts() && cuc[*two].counts())
+        {
             links.link(*one, *two);
         }
     });

@@ -65,27 +65,38 @@ impl PairKind {
 
 /// What lies between the two sightings of one connection.
 pub(super) fn kind(exchange: &Connection, cuc: &Connection) -> PairKind {
-    if is_terminated(exchange, cuc) {
+    // Where nothing else tells: a translator that gives another port leaves the destination alone.
+    let by_ends = || exchange.orig.port != cuc.orig.port && exchange.resp != cuc.resp;
+    if is_terminated(exchange, cuc).unwrap_or_else(by_ends) {
         return PairKind::Proxy;
     }
+    // One of them may have been seen from its answer on.
+    if exchange.key() == cuc.key() {
+        return PairKind::Direct;
+    }
     match (exchange.orig != cuc.orig, exchange.resp != cuc.resp) {
-        (false, false) => PairKind::Direct,
         (true, false) => PairKind::SourceNat,
         (false, true) => PairKind::DestinationNat,
-        (true, true) => PairKind::DoubleNat,
+        _ => PairKind::DoubleNat,
     }
 }
 
 /// Whether something ended the connection and opened another: no translator makes a new initial sequence number,
-/// except a firewall that randomises it and leaves the packet's identification and options alone.
-fn is_terminated(exchange: &Connection, cuc: &Connection) -> bool {
+/// except a firewall that randomises it and leaves the packet's identification and options alone. `None` for a
+/// connection that was seen from its middle on and whose first bytes do not tell either.
+pub(super) fn is_terminated(exchange: &Connection, cuc: &Connection) -> Option<bool> {
     let syns = exchange.syn.as_ref().zip(cuc.syn.as_ref());
     let answers = exchange.syn_ack.as_ref().zip(cuc.syn_ack.as_ref());
     match (syns, answers) {
-        (Some((one, two)), _) => one.isn != two.isn && !is_randomised(exchange, cuc),
-        (None, Some((one, two))) => one.isn != two.isn,
-        // Seen from the middle on: without the beginnings only the ends tell.
-        (None, None) => exchange.orig.port != cuc.orig.port && exchange.resp != cuc.resp,
+        (Some((one, two)), _) => Some(one.isn != two.isn && !is_randomised(exchange, cuc)),
+        (None, Some((one, two))) => Some(one.isn != two.isn),
+        (None, None) if exchange.key() == cuc.key() => Some(false),
+        (None, None) => {
+            let openings = exchange.sides.iter().zip(&cuc.sides);
+            let same = openings.filter_map(|(one, two)| one.opening.zip(two.opening));
+            let mut same = same.filter(|(one, two)| one.prefix == two.prefix);
+            same.next().map(|(one, two)| one.seq != two.seq)
+        }
     }
 }
 
@@ -111,7 +122,7 @@ pub(super) fn is_same_stack(one: &Syn, two: &Syn) -> bool {
 }
 
 /// What differs between the two sightings of a connection, in words.
-pub(super) fn connection_changes(exchange: &Connection, cuc: &Connection, kind: PairKind) -> Vec<String> {
+pub(super) fn connection_changes(exchange: &Connection, cuc: &Connection) -> Vec<String> {
     let mut changed = Vec::new();
     for (name, one, two) in [("source", exchange.orig, cuc.orig), ("destination", exchange.resp, cuc.resp)] {
         if one.ip != two.ip {
@@ -134,14 +145,11 @@ pub(super) fn connection_changes(exchange: &Connection, cuc: &Connection, kind: 
             changed.push(format!("maximum segment size {one} -> {two}"));
         }
     }
-    let reset_by = |one: &Connection, two: &Connection| {
-        one.close == Close::Rst && two.reset.is_none() && kind.is_one_connection()
-    };
-    if reset_by(exchange, cuc) {
-        changed.push("a reset was seen at Exchange only".to_owned());
-    }
-    if reset_by(cuc, exchange) {
-        changed.push("a reset was seen at the Cisco side only".to_owned());
+    let reset = [exchange, cuc].map(|row| row.close == Close::Rst);
+    match reset {
+        [true, false] => changed.push("a reset was seen at Exchange only".to_owned()),
+        [false, true] => changed.push("a reset was seen at the Cisco side only".to_owned()),
+        _ => {}
     }
     changed
 }
@@ -149,6 +157,10 @@ pub(super) fn connection_changes(exchange: &Connection, cuc: &Connection, kind: 
 /// What differs between the two sightings of a notification, beside its connection.
 pub(super) fn message_changes(exchange: &NotificationRow, cuc: &NotificationRow) -> Vec<String> {
     let mut changed = Vec::new();
+    if !exchange.counts() || !cuc.counts() {
+        // What was not stored was not changed.
+        return changed;
+    }
     if exchange.target != cuc.target {
         changed.push("request target".to_owned());
     }
@@ -163,7 +175,7 @@ pub(super) fn message_changes(exchange: &NotificationRow, cuc: &NotificationRow)
         changed.push(if cuc.chunked { "body sent in chunks" } else { "body no longer in chunks" }.to_owned());
     }
     let body = |row: &NotificationRow| (row.body_digest, row.body_length);
-    if exchange.counts() && cuc.counts() && body(exchange) != body(cuc) {
+    if body(exchange) != body(cuc) {
         changed.push("body".to_owned());
     }
     changed
@@ -224,10 +236,7 @@ mod tests {
         assert_eq!(kind(&exchange, &cuc), PairKind::DoubleNat);
         cuc.orig = exchange.orig;
         assert_eq!(kind(&exchange, &cuc), PairKind::DestinationNat);
-        assert_eq!(
-            connection_changes(&exchange, &cuc, PairKind::DestinationNat),
-            ["destination address 10.0.0.9 -> 10.8.8.8"]
-        );
+        assert_eq!(connection_changes(&exchange, &cuc), ["destination address 10.0.0.9 -> 10.8.8.8"]);
     }
 
     #[test]

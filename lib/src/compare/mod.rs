@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! sequence numbers -> connections      never ambiguous; survive address translation
+//! random numbers of TLS -> connections      never ambiguous; survive proxies
 //! connections, Date, events -> notifications      survive proxies
 //! all of these -> clock -> the rest by content and time
 //! ```
 //!
 //! Everything is linear in the number of rows: rows of one key are paired in the order of time.
 
+mod bytes;
 mod clock;
 mod content;
 mod kind;
@@ -58,10 +60,10 @@ impl Comparison {
 
     /// The notifications seen at both places, in the order of Exchange.
     pub fn notifications(&self, facts: &Facts) -> Vec<Pair> {
-        let [exchange, _] = facts.vantages.as_slice() else { return Vec::new() };
-        let kind = |row: usize| self.kind_of(exchange, &exchange.notifications[row]);
+        let [exchange, cuc] = facts.vantages.as_slice() else { return Vec::new() };
         let pairs = self.notifications.pairs();
-        pairs.map(|(exchange, cuc)| Pair { exchange, cuc, kind: kind(exchange) }).collect()
+        let kind = |(one, two)| self.kind_of((exchange, cuc), (one, two));
+        pairs.map(|pair| Pair { exchange: pair.0, cuc: pair.1, kind: kind(pair) }).collect()
     }
 
     /// The connections seen at both places, in the order of Exchange.
@@ -91,10 +93,26 @@ impl Comparison {
         Some((exchange, (*self.kinds.get(exchange)?)?))
     }
 
-    fn kind_of(&self, exchange: &VantageFacts, row: &NotificationRow) -> PairKind {
-        let stream = exchange.stream(row.flow);
+    /// The stream at the other end that a stream of a vantage point is, and how.
+    pub fn partner(&self, vantage: usize, stream: usize) -> Option<(usize, PairKind)> {
+        match vantage {
+            0 => self.carried_on(stream),
+            _ => self.came_from(stream),
+        }
+    }
+
+    fn kind_of(&self, (exchange, cuc): (&VantageFacts, &VantageFacts), pair: (usize, usize)) -> PairKind {
+        let (one, two) = (&exchange.notifications[pair.0], &cuc.notifications[pair.1]);
+        let carried_on = exchange.stream(one.flow).and_then(|stream| self.carried_on(stream));
         // Two streams that are no pair and carry the same notification: something passed it on.
-        stream.and_then(|stream| self.carried_on(stream)).map_or(PairKind::Proxy, |(_, kind)| kind)
+        let Some((_, kind)) = carried_on else { return PairKind::Proxy };
+        let connections = exchange.connection(one.flow).zip(cuc.connection(two.flow));
+        let unclear = connections.is_some_and(|(one, two)| kind::is_terminated(one, two).is_none());
+        match unclear && !kind::message_changes(one, two).is_empty() {
+            // No translator rewrites what is said.
+            true => PairKind::Proxy,
+            false => kind,
+        }
     }
 }
 
@@ -102,15 +120,14 @@ impl Comparison {
 pub fn notification_changes(exchange: &VantageFacts, cuc: &VantageFacts, pair: &Pair) -> Vec<String> {
     let (one, two) = (&exchange.notifications[pair.exchange], &cuc.notifications[pair.cuc]);
     let connections = exchange.connection(one.flow).zip(cuc.connection(two.flow));
-    let mut changed =
-        connections.map_or_else(Vec::new, |(one, two)| kind::connection_changes(one, two, pair.kind));
+    let mut changed = connections.map_or_else(Vec::new, |(one, two)| kind::connection_changes(one, two));
     changed.extend(kind::message_changes(one, two));
     changed
 }
 
 /// What differs between the two sightings of a connection, in words.
-pub fn connection_changes(exchange: &Connection, cuc: &Connection, kind: PairKind) -> Vec<String> {
-    kind::connection_changes(exchange, cuc, kind)
+pub fn connection_changes(exchange: &Connection, cuc: &Connection) -> Vec<String> {
+    kind::connection_changes(exchange, cuc)
 }
 
 /// How much longer the reply to a notification took at Exchange than at the Cisco side, in nanoseconds.
@@ -123,6 +140,11 @@ pub fn added_latency(exchange: &NotificationRow, cuc: &NotificationRow) -> Optio
 pub fn connection_latency(exchange: &Connection, cuc: &Connection) -> Option<i64> {
     let waited = |row: &Connection| Some(row.syn_ack.as_ref()?.at.time.since(row.syn.as_ref()?.at.time));
     Some(waited(exchange)?.saturating_sub(waited(cuc)?).saturating_abs())
+}
+
+/// Whether Exchange opened a connection that was seen at both places; `None` where nothing tells.
+pub fn is_opened_at_exchange(exchange: &Connection, cuc: &Connection) -> Option<bool> {
+    transport::is_opened_at_exchange(exchange, cuc)
 }
 
 /// The matching while it is done.
@@ -149,9 +171,10 @@ impl<'f> Matching<'f> {
             self.by_time(clock);
         }
         self.connections_of_notifications();
-        self.other_connections(clock.as_ref());
-        let clock = clock.and_then(|known| Clock::of(self.samples()).or(Some(known)));
-        let clock = clock.or_else(|| Clock::of(self.connection_samples()));
+        self.by_packets(clock.as_ref());
+        let clock = clock.or_else(|| Clock::of(self.connection_samples())).or_else(|| self.by_rhythm());
+        self.by_bytes(clock.as_ref());
+        let clock = clock.map(|known| known.refined(self.samples()));
         let kinds = self.kinds();
         Comparison { clock, notifications: self.notifications, connections: self.connections, kinds }
     }
@@ -160,10 +183,14 @@ impl<'f> Matching<'f> {
     fn anchor(&mut self) -> Option<Clock> {
         let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
         transport::by_numbers(exchange, cuc, &mut self.connections);
+        transport::by_syn(exchange, cuc, &mut self.connections);
+        transport::by_stack(exchange, cuc, &mut self.connections);
+        bytes::by_random(self.exchange, self.cuc, &mut self.connections);
         content::by_connection(self.exchange, self.cuc, &self.connections, &mut self.notifications);
         content::by_ends(self.exchange, self.cuc, &mut self.notifications);
         let (exchange, cuc) = (&self.exchange.notifications, &self.cuc.notifications);
         content::by_date(exchange, cuc, &mut self.notifications);
+        content::by_date_of_cut(exchange, cuc, &mut self.notifications);
         if let Some(clock) = Clock::of(self.samples()) {
             return Some(clock);
         }
@@ -194,11 +221,24 @@ impl<'f> Matching<'f> {
         }
     }
 
-    fn other_connections(&mut self, clock: Option<&Clock>) {
+    fn by_packets(&mut self, clock: Option<&Clock>) {
         let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
-        transport::by_syn(exchange, cuc, clock, &mut self.connections);
         transport::by_ends(exchange, cuc, clock, &mut self.connections);
-        transport::by_opening(exchange, cuc, clock, &mut self.connections);
+    }
+
+    fn by_rhythm(&mut self) -> Option<Clock> {
+        let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
+        let any = bytes::by_rhythm(exchange, cuc, &mut self.connections);
+        let clock = Clock::of(self.connection_samples()).filter(|_| any)?;
+        Some(clock.guessed())
+    }
+
+    fn by_bytes(&mut self, clock: Option<&Clock>) {
+        let (exchange, cuc) = (&self.exchange.connections, &self.cuc.connections);
+        match clock {
+            Some(clock) => bytes::by_time(exchange, cuc, clock, &mut self.connections),
+            None => bytes::by_singularity(exchange, cuc, &mut self.connections),
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -1,22 +1,17 @@
-//! Connections seen at both places: by their sequence numbers, else by what they carry, else by their ends.
+//! Connections whose packets were seen at both places: by their sequence numbers, else by their ends.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::clock::{Bound, Clock, Sample};
-use super::kind::is_same_stack;
-use super::links::{Links, Window, align, take};
+use super::kind::{is_randomised, is_same_stack};
+use super::links::{Links, take};
 use crate::facts::Table;
-use crate::flow::{Connection, Endpoint, Moment, Syn};
+use crate::flow::{Connection, Dir, Endpoint, Moment, Syn};
 
-/// A SYN is sent again for so long (nanoseconds).
-const SYN_LASTS: i64 = 60_000_000_000;
-/// A TCP proxy opens its own connection within this time (nanoseconds).
-const PROXY_LASTS: i64 = 5_000_000_000;
 /// The clocks may be wrong by this on top of their doubt (nanoseconds).
 pub(super) const SLACK: i64 = 500_000_000;
-/// The first bytes of both directions together name a connection only if they are so many.
-const TELLING: u16 = 32;
 
 type Rows = Table<Connection>;
 
@@ -26,8 +21,25 @@ pub(super) fn by_numbers(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     by_key(exchange, cuc, numbers, |one, two| ends(one) == ends(two), links);
 }
 
+/// Connections whose sequence numbers a firewall made random: a SYN of the same stack with the same identification, and
+/// the same timestamp, or the same ends where it has none.
+pub(super) fn by_stack(exchange: &Rows, cuc: &Rows, links: &mut Links) {
+    let stack = |row: &Connection| {
+        let syn = row.syn.as_ref().filter(|syn| syn.ip_id != 0)?;
+        let ends = syn.timestamp.is_none().then(|| ends(row));
+        Some((syn.ip_id, syn.window, syn.scale, syn.timestamp, syn.options.clone(), ends))
+    };
+    Groups::new(exchange, cuc, stack, links).each(|here, there| {
+        if let ([one], [two]) = (here, there)
+            && is_randomised(&exchange[*one], &cuc[*two])
+        {
+            links.link(*one, *two);
+        }
+    });
+}
+
 /// Connections of which one place has no SYN/ACK: the same SYN by its sequence number, and by its ends or its stack.
-pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
+pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let mut waiting: HashMap<u32, VecDeque<usize>, ahash::RandomState> = HashMap::default();
     for place in links.free_at_cuc() {
         if let Some(syn) = &cuc[place].syn {
@@ -39,10 +51,10 @@ pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: 
         let Some(candidates) = waiting.get_mut(&syn.isn) else { continue };
         let same = |candidate: usize| {
             let other = &cuc[candidate];
-            other.syn.as_ref().is_some_and(|two| {
-                let in_time = clock.is_none_or(|clock| is_near(clock, syn.at, two.at, SYN_LASTS));
-                in_time && (ends(&exchange[place]) == ends(other) || is_same_packet(syn, two))
-            })
+            other
+                .syn
+                .as_ref()
+                .is_some_and(|two| ends(&exchange[place]) == ends(other) || is_same_packet(syn, two))
         };
         if candidates.iter().take(4).any(|candidate| same(*candidate))
             && let Some(partner) = take(candidates, same)
@@ -50,41 +62,6 @@ pub(super) fn by_syn(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: 
             links.link(place, partner);
         }
     }
-}
-
-/// Connections that carry the same first bytes in both directions, behind a proxy that does not look into them.
-/// Without a clock only those that are the only ones of their kind at both places.
-pub(super) fn by_opening(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links: &mut Links) {
-    let opening = |row: &Connection| {
-        let [orig, resp] = row.sides.each_ref().map(|side| side.opening.unwrap_or_default());
-        let from_its_beginning = row.syn.is_some() && row.syn_ack.is_some();
-        (from_its_beginning && orig.length() > 0 && orig.length() + resp.length() >= TELLING)
-            .then_some((orig, resp))
-    };
-    let mut groups = Groups::new(exchange, cuc, opening, links);
-    groups.each(|here, there| match clock {
-        Some(clock) => {
-            let expected = |place: &usize| {
-                let syn = exchange[*place].syn.as_ref()?;
-                Some((clock.to_cuc(syn.at)?.nanos(), *place))
-            };
-            let mut here: Vec<_> = here.iter().filter_map(expected).collect();
-            let mut there: Vec<_> =
-                there.iter().map(|place| (cuc[*place].first.time.nanos(), *place)).collect();
-            here.sort_unstable();
-            there.sort_unstable();
-            let slack = clock.uncertainty.saturating_add(SLACK);
-            // The proxy may stand on either side of the one who asks.
-            let window =
-                Window { early: slack.saturating_add(PROXY_LASTS), late: slack.saturating_add(PROXY_LASTS) };
-            align(&here, &there, window, links);
-        }
-        None => {
-            if let ([one], [two]) = (here, there) {
-                links.link(*one, *two);
-            }
-        }
-    });
 }
 
 /// Connections between the same ends that were open at the same time, whose beginning one place or both did not see.
@@ -109,24 +86,61 @@ pub(super) fn by_ends(exchange: &Rows, cuc: &Rows, clock: Option<&Clock>, links:
     });
 }
 
-/// What the packets of one connection, seen at both places, say of the clocks.
+/// What one connection, seen at both places, says of the clocks: its SYN and the answer where they are the same packets,
+/// else the first bytes of both directions.
 pub(super) fn samples(exchange: &Connection, cuc: &Connection) -> impl Iterator<Item = Sample> + use<> {
-    let round_trip = |row: &Connection| Some(row.syn_ack.as_ref()?.at.time.since(row.syn.as_ref()?.at.time));
-    let towards_cuc = round_trip(exchange).zip(round_trip(cuc)).and_then(|(one, two)| match one.cmp(&two) {
-        // Beside the responder the answer follows at once.
-        std::cmp::Ordering::Greater => Some(true),
-        std::cmp::Ordering::Less => Some(false),
-        std::cmp::Ordering::Equal => None,
-    });
-    let syn = exchange.syn.as_ref().zip(cuc.syn.as_ref()).filter(|(one, two)| one.isn == two.isn);
-    let answer = exchange.syn_ack.as_ref().zip(cuc.syn_ack.as_ref()).filter(|(one, two)| one.isn == two.isn);
-    let sample = |(one, two): (&Syn, &Syn), asks: bool| {
-        let bound = if towards_cuc? == asks { Bound::AtLeast } else { Bound::AtMost };
-        Some(Sample { exchange: one.at, cuc: two.at, bound })
+    let crossing = handshake(exchange, cuc).or_else(|| openings(exchange, cuc));
+    crossing.into_iter().flat_map(crossed).flatten()
+}
+
+/// Something of each direction of a connection, the originator's first, each with its times at Exchange and at the
+/// Cisco side.
+type Crossing = [(Moment, Moment); 2];
+
+/// SYN and SYN/ACK, where they are the same packets at both places.
+fn handshake(exchange: &Connection, cuc: &Connection) -> Option<Crossing> {
+    let packets = |one: &Option<Syn>, two: &Option<Syn>| {
+        let (one, two) = one.as_ref().zip(two.as_ref())?;
+        (one.isn == two.isn).then_some((one.at, two.at))
     };
-    let syn = syn.and_then(|pair| sample(pair, true));
-    let answer = answer.and_then(|pair| sample(pair, false));
-    [syn, answer].into_iter().flatten()
+    Some([packets(&exchange.syn, &cuc.syn)?, packets(&exchange.syn_ack, &cuc.syn_ack)?])
+}
+
+/// The first bytes of both directions, where they are the same at both places.
+fn openings(exchange: &Connection, cuc: &Connection) -> Option<Crossing> {
+    let bytes = |dir: Dir| {
+        let (one, two) = exchange.side(dir).opening.zip(cuc.side(dir).opening)?;
+        (one.prefix == two.prefix).then_some((one.at, two.at))
+    };
+    exchange.syn.as_ref().zip(cuc.syn.as_ref())?;
+    Some([bytes(Dir::Orig)?, bytes(Dir::Resp)?])
+}
+
+/// What two things that went opposite ways say of the clocks, by their times at Exchange and at the Cisco side. The
+/// later each arrives the farther apart the two differences are, whichever of them went to the Cisco side.
+fn crossed([one, two]: Crossing) -> [Option<Sample>; 2] {
+    let (least, most) = match difference(one).cmp(&difference(two)) {
+        Ordering::Less => (one, two),
+        Ordering::Greater => (two, one),
+        Ordering::Equal => return [None, None],
+    };
+    let sample = |(exchange, cuc), bound| Some(Sample { exchange, cuc, bound });
+    [sample(least, Bound::AtLeast), sample(most, Bound::AtMost)]
+}
+
+fn difference((exchange, cuc): (Moment, Moment)) -> i64 {
+    exchange.time.since(cuc.time)
+}
+
+/// Whether Exchange opened a connection that was seen at both places; `None` where nothing tells. A packet's hop count
+/// is lower where it arrives, and the answer comes the sooner the nearer the responder is.
+pub(super) fn is_opened_at_exchange(exchange: &Connection, cuc: &Connection) -> Option<bool> {
+    let syns = exchange.syn.as_ref().zip(cuc.syn.as_ref()).filter(|(one, two)| one.isn == two.isn);
+    if let Some((one, two)) = syns.filter(|(one, two)| one.ttl != two.ttl) {
+        return Some(one.ttl > two.ttl);
+    }
+    let [there, back] = handshake(exchange, cuc).or_else(|| openings(exchange, cuc))?.map(difference);
+    (there != back).then_some(there < back)
 }
 
 /// Whether both places may have seen parts of one connection: its known sequence numbers do not differ.
@@ -141,12 +155,6 @@ fn overlap(clock: &Clock, one: &Connection, two: &Connection) -> bool {
     };
     let slack = clock.uncertainty.saturating_add(SLACK);
     two.first.time.since(last) <= slack && first.since(two.last.time) <= slack
-}
-
-pub(super) fn is_near(clock: &Clock, exchange: Moment, cuc: Moment, within: i64) -> bool {
-    let late = clock.to_cuc(exchange).map(|expected| cuc.time.since(expected));
-    let within = within.saturating_add(clock.uncertainty).saturating_add(SLACK);
-    late.is_some_and(|late| late.saturating_abs() <= within)
 }
 
 /// Whether two SYNs with the same sequence number are one packet, also when its addresses differ.
@@ -192,10 +200,21 @@ impl Groups {
         key: impl Fn(&T) -> Option<K>,
         links: &Links,
     ) -> Self {
+        Groups::of_both(exchange, cuc, &key, &key, links)
+    }
+
+    /// With a key for each place.
+    pub(super) fn of_both<T, K: Eq + Hash>(
+        exchange: &Table<T>,
+        cuc: &Table<T>,
+        here: impl Fn(&T) -> Option<K>,
+        there: impl Fn(&T) -> Option<K>,
+        links: &Links,
+    ) -> Self {
         let mut places: HashMap<K, usize, ahash::RandomState> = HashMap::default();
         let mut members: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
         for row in links.free_at_exchange() {
-            let Some(key) = key(&exchange[row]) else { continue };
+            let Some(key) = here(&exchange[row]) else { continue };
             let place = *places.entry(key).or_insert_with(|| {
                 members.push(Default::default());
                 members.len() - 1
@@ -203,7 +222,7 @@ impl Groups {
             members[place].0.push(row);
         }
         for row in links.free_at_cuc() {
-            if let Some(place) = key(&cuc[row]).and_then(|key| places.get(&key)) {
+            if let Some(place) = there(&cuc[row]).and_then(|key| places.get(&key)) {
                 members[*place].1.push(row);
             }
         }

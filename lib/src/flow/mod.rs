@@ -22,7 +22,7 @@ mod tests;
 mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
-pub use opening::Opening;
+pub use opening::{Opening, Prefix};
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
 #[cfg(test)]
 use table::Overflows;

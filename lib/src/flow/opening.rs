@@ -1,14 +1,42 @@
 //! The first bytes of one direction as a digest: what remains of a connection's identity when a proxy has given it
 //! other addresses, ports and sequence numbers.
 
+use super::Moment;
+
 /// Bytes that count: enough for the random values of a TLS hello, or for the first commands of a mail client.
 const COUNTED: u16 = 256;
 const WORD: u16 = 8;
 
+/// The first bytes of a direction.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Opening {
+    /// The frame of the very first one.
+    pub at: Moment,
+    /// Its sequence number.
+    pub seq: u32,
+    /// What they are.
+    pub prefix: Prefix,
+}
+
+impl Opening {
+    /// Takes the bytes at `offset`. What lies behind a hole does not count.
+    pub(super) fn take(&mut self, offset: u64, bytes: &[u8], at: Moment) {
+        let length = self.prefix.length;
+        if length >= COUNTED || offset != u64::from(length) {
+            return;
+        }
+        if length == 0 {
+            self.at = at;
+        }
+        self.prefix.extend(bytes);
+    }
+}
+
 /// A digest of the first bytes of a direction, at most 256 of them. It does not depend on how they were cut into
 /// segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Opening {
+pub struct Prefix {
     length: u16,
     /// Of all whole words of eight bytes, in the manner of FNV-1a.
     digest: u64,
@@ -16,17 +44,13 @@ pub struct Opening {
     rest: u64,
 }
 
-impl Opening {
+impl Prefix {
     /// How many bytes.
     pub fn length(&self) -> u16 {
         self.length
     }
 
-    /// Takes the bytes at `offset`. What lies behind a hole does not count.
-    pub(super) fn take(&mut self, offset: u64, bytes: &[u8]) {
-        if self.length >= COUNTED || offset != u64::from(self.length) {
-            return;
-        }
+    fn extend(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(..usize::from(COUNTED - self.length)).unwrap_or(bytes);
         let is_aligned = self.length.is_multiple_of(WORD);
         let (words, rest) = if is_aligned { bytes.as_chunks() } else { (&[][..], bytes) };
@@ -53,10 +77,10 @@ impl Opening {
 mod tests {
     use super::*;
 
-    fn opening(pieces: &[(u64, &[u8])]) -> Opening {
+    fn opening(pieces: &[(u64, &[u8])]) -> Prefix {
         let mut opening = Opening::default();
-        pieces.iter().for_each(|(offset, bytes)| opening.take(*offset, bytes));
-        opening
+        pieces.iter().for_each(|(offset, bytes)| opening.take(*offset, bytes, Moment::default()));
+        opening.prefix
     }
 
     #[test]

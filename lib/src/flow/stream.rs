@@ -148,7 +148,7 @@ impl Stream {
         if is_next {
             side.bytes += segment.bytes.len() as u64;
             self.at = self.at.max(segment.at);
-            self.opening.take(self.next, segment.bytes);
+            self.opening.take(self.next, segment.bytes, segment.at);
             self.next += segment.bytes.len() as u64;
             self.top = self.top.max(self.next);
         }
@@ -255,7 +255,8 @@ impl Stream {
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
-        outlet.side.opening = Some(self.opening).filter(|opening| opening.length() > 0);
+        let opening = self.origin.map(|seq| Opening { seq, ..self.opening });
+        outlet.side.opening = opening.filter(|opening| opening.prefix.length() > 0);
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {
@@ -406,7 +407,7 @@ impl Stream {
 
     fn deliver<K: Sink>(&mut self, bytes: &[u8], at: Moment, outlet: &mut Outlet<'_, K>) {
         self.at = self.at.max(at);
-        self.opening.take(self.next, bytes);
+        self.opening.take(self.next, bytes, at);
         if outlet.keep {
             self.recent.get_or_insert_default().push(self.next, bytes);
             if let Some(digest) = &mut self.digest {

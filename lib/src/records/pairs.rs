@@ -6,7 +6,7 @@ use crate::compare::{
 };
 use crate::facts::{Facts, NotificationRow};
 use crate::flow::Endpoint;
-use crate::rules::{Context, View};
+use crate::rules::{Context, Path, View};
 use crate::time::Timestamp;
 
 /// A notification, or a connection without notifications, seen at two vantage points or missing at one.
@@ -39,7 +39,7 @@ pub(super) fn pairs(cx: &Context<'_>, facts: &Facts) -> Vec<PairRecord> {
     let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
         return Vec::new();
     };
-    let table = Table { exchange, cuc };
+    let table = Table { exchange, cuc, path };
     let mut rows: Vec<PairRecord> = path.pairs.iter().map(|pair| table.notification(pair)).collect();
     rows.extend(path.lost().map(|(row, _)| table.alone(exchange, row, PairKind::Lost)));
     let (left, arrived): (Vec<_>, Vec<_>) = path.unmatched(facts).partition(|(vantage, _)| *vantage == 0);
@@ -53,6 +53,7 @@ pub(super) fn pairs(cx: &Context<'_>, facts: &Facts) -> Vec<PairRecord> {
 struct Table<'a> {
     exchange: &'a View<'a>,
     cuc: &'a View<'a>,
+    path: &'a Path,
 }
 
 impl Table<'_> {
@@ -93,6 +94,10 @@ impl Table<'_> {
     fn connection(&self, pair: &Pair) -> PairRecord {
         let (one, two) =
             (&self.exchange.facts.connections[pair.exchange], &self.cuc.facts.connections[pair.cuc]);
+        let mut changed = connection_changes(one, two);
+        if let Some(resetter) = self.path.resetter(0, pair.exchange) {
+            changed.push(format!("reset by {}", resetter.name()));
+        }
         PairRecord {
             exchange_frame: Some(one.first.frame.number()),
             exchange_time: Some(one.first.time),
@@ -100,7 +105,7 @@ impl Table<'_> {
             cuc_time: Some(two.first.time),
             exchange_connection: Some(between(one.orig, one.resp)),
             cuc_connection: Some(between(two.orig, two.resp)),
-            changed: connection_changes(one, two, pair.kind),
+            changed,
             added_latency_us: connection_latency(one, two).map(|nanos| nanos / 1000),
             ..empty(super::origin(self.exchange, one.first, Some(one.id)), pair.kind)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::compare::{PairKind, added_latency};
 use crate::facts::Facts;
-use crate::rules;
+use crate::rules::{self, Resetter};
 
 /// Two vantage points matched with each other.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Path {
     pub pairs: BTreeMap<String, u64>,
     /// Other connections that were seen at both points, likewise.
     pub connections: BTreeMap<String, u64>,
+    /// Connections of both kinds that ended with a reset, by who sent it.
+    pub resets: Resets,
     /// Complete notifications at the Exchange side.
     pub sent: u64,
     /// Complete notifications at the Cisco side.
@@ -38,6 +40,19 @@ pub struct Path {
     pub clock_jumps: u64,
     /// The wrong time zone that the offset amounts to, in hours.
     pub time_zone_h: Option<f64>,
+}
+
+/// Who reset connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Resets {
+    /// The host at the Exchange side.
+    pub exchange: u64,
+    /// The host at the Cisco side.
+    pub cuc: u64,
+    /// A proxy or firewall between them.
+    pub between: u64,
 }
 
 /// How a quantity is distributed.
@@ -80,6 +95,7 @@ impl Path {
         Some(Path {
             pairs,
             connections,
+            resets: Resets::of(path.resets()),
             sent: count(exchange, false),
             received: count(cuc, false),
             lost,
@@ -92,6 +108,20 @@ impl Path {
             clock_jumps: clock.map_or(0, |clock| clock.jumps.len() as u64),
             time_zone_h: clock.and_then(|clock| clock.time_zone()),
         })
+    }
+}
+
+impl Resets {
+    fn of(resetters: impl Iterator<Item = Resetter>) -> Self {
+        let mut resets = Resets::default();
+        for resetter in resetters {
+            *match resetter {
+                Resetter::Exchange => &mut resets.exchange,
+                Resetter::Cuc => &mut resets.cuc,
+                Resetter::Between => &mut resets.between,
+            } += 1;
+        }
+        resets
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::notify::{self, Gap, Life};
 use super::tls::Chains;
-use super::{Blame, Evidence, Meta, Path, Sight, Try};
+use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, Outcome, Table, VantageFacts, outcome};
@@ -94,8 +94,12 @@ impl<'a> Context<'a> {
 
     /// What became of a connection that `view` shows as failed, where a second vantage point tells.
     pub(crate) fn try_of(&self, view: &View<'_>, connection: &Connection) -> Option<Try> {
-        let path = self.path.as_ref().filter(|_| view.first_capture == 0)?;
-        path.try_of(connection.id)
+        self.path.as_ref()?.try_of(view.vantage(), connection.id)
+    }
+
+    /// Who reset a connection of `view`, where a second vantage point tells.
+    pub(crate) fn resetter(&self, view: &View<'_>, flow: FlowId) -> Option<Resetter> {
+        self.path.as_ref()?.resetter(view.vantage(), view.facts.stream(flow)?)
     }
 
     /// Whether `view` is the Cisco side of two.
@@ -111,6 +115,11 @@ impl<'a> Context<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Which of the vantage points it is.
+    fn vantage(&self) -> usize {
+        usize::from(self.first_capture > 0)
+    }
+
     /// The frame at `at` as evidence.
     pub(crate) fn evidence(&self, flow: Option<FlowId>, at: Moment, note: String) -> Evidence {
         let stream = flow.and_then(|flow| self.facts.stream(flow));

@@ -26,7 +26,7 @@ pub use draft::{Draft, Findings};
 pub use finding::{Confidence, Evidence, Finding, Severity, Subject, SubjectKind, Value};
 pub use meta::Meta;
 pub use notify::{Gap, Life, Until};
-pub use path::{Blame, Fate, Loss, Path, Try};
+pub use path::{Blame, Fate, Loss, Path, Resetter, Try};
 pub use sight::Sight;
 pub use tls::Verdict;
 pub(crate) use tls::verdict;

@@ -4,6 +4,9 @@
 //! way, lost nothing at that time, and the clocks leave no doubt which time that is.
 
 mod ends;
+mod resets;
+mod tries;
+mod witness;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -16,6 +19,8 @@ use crate::facts::Facts;
 use crate::flow::{FlowId, Moment};
 use crate::time::Timestamp;
 use ends::Ends;
+pub use resets::Resetter;
+use tries::Tries;
 
 /// A notification that has not arrived after this time will not: Exchange's next try is due (nanoseconds).
 const LATEST: i64 = 30_000_000_000;
@@ -31,8 +36,10 @@ pub struct Path {
     pub pairs: Vec<Pair>,
     /// By row at Exchange.
     fates: Vec<Fate>,
-    /// What became of connections that Exchange could not open.
-    tries: HashMap<FlowId, Try>,
+    /// What became of connections that either end could not open, by vantage point.
+    tries: [HashMap<FlowId, Try>; 2],
+    /// Who ended connections by a reset, by stream at Exchange.
+    resets: HashMap<usize, Resetter>,
     /// When Exchange tried in vain, from which address, and what became of it; in time order.
     vain: Vec<(Timestamp, IpAddr, Option<Try>)>,
     /// The subscriptions at Exchange by their `id=`.
@@ -63,7 +70,7 @@ pub enum Loss {
     Taken,
 }
 
-/// What became of a connection that Exchange tried to open.
+/// What became of a connection that one end tried to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Try {
@@ -73,9 +80,9 @@ pub enum Try {
     AnswerLost,
     /// Its SYN arrived and was not answered.
     Ignored,
-    /// The Cisco host itself refused it.
+    /// The host itself refused it.
     Refused,
-    /// Something between refused it in the name of the Cisco host.
+    /// Something between refused it in the name of the host.
     RefusedBetween,
 }
 
@@ -120,8 +127,9 @@ impl Path {
         let all = matched.notifications(facts);
         let ends = Ends::new(exchange, cuc, &matched, &all);
         let fates: Vec<Fate> = (0..exchange.facts.notifications.len()).map(|row| ends.fate(row)).collect();
-        let tries = ends.tries();
-        let vain = ends::vain(exchange.facts, &tries);
+        let tries = [0, 1].map(|vantage| Tries::new([exchange, cuc], vantage, &matched).judged());
+        let vain = ends::vain(exchange.facts, &tries[0]);
+        let resets = resets::resets([exchange, cuc], &matched);
         let ids = exchange.facts.subscriptions.iter().enumerate();
         let subscriptions = ids.map(|(index, one)| (Arc::clone(&one.request_id), index)).collect();
         let arrived = |pair: &Pair| {
@@ -130,7 +138,7 @@ impl Path {
             seen && !matches!(fates[pair.exchange], Fate::Lost(_))
         };
         let pairs = all.into_iter().filter(arrived).collect();
-        Some(Path { pairs, fates, tries, vain, subscriptions, matched })
+        Some(Path { pairs, fates, tries, resets, vain, subscriptions, matched })
     }
 
     /// What became of a notification at Exchange, by its row.
@@ -204,9 +212,23 @@ impl Path {
         missed.filter_map(|row| clock.to_cuc(rows[*row].last)).collect()
     }
 
-    /// What became of a connection that Exchange could not open.
-    pub(super) fn try_of(&self, flow: FlowId) -> Option<Try> {
-        self.tries.get(&flow).copied()
+    /// What became of a connection that could not be opened, as seen at a vantage point.
+    pub(super) fn try_of(&self, vantage: usize, flow: FlowId) -> Option<Try> {
+        self.tries.get(vantage)?.get(&flow).copied()
+    }
+
+    /// Who reset a connection that was seen at both ends, by its stream at a vantage point.
+    pub fn resetter(&self, vantage: usize, stream: usize) -> Option<Resetter> {
+        let at_exchange = match vantage {
+            0 => stream,
+            _ => self.matched.came_from(stream)?.0,
+        };
+        self.resets.get(&at_exchange).copied()
+    }
+
+    /// Who reset the connections that were seen at both ends, once for each.
+    pub fn resets(&self) -> impl Iterator<Item = Resetter> + '_ {
+        self.resets.values().copied()
     }
 
     /// Who is to blame for a silence of the subscription `id` between two frames of the view `of`; `None` where the
@@ -220,7 +242,7 @@ impl Path {
     ) -> Option<Blame> {
         let exchange = views.first()?;
         let own = of.first_capture == exchange.first_capture;
-        let clock = self.matched.clock.as_ref()?;
+        let clock = self.matched.clock.as_ref().filter(|clock| !clock.is_guess)?;
         let (start, end) = match own {
             true => (gap.0.time, gap.1.time),
             false => (clock.to_exchange(gap.0)?, clock.to_exchange(gap.1)?),

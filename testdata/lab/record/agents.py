@@ -1,11 +1,12 @@
 """Plays the agents and servers of a contact centre that read and send mail: agents.py SCENARIO.
 
-Each function is the client's part of the scenario of that name in mail.py, and fails when it is not answered as the
-scenario says.
+Each function is the client's part of the scenario of that name in mail.py or ends.py, and fails when it is not answered
+as the scenario says.
 """
 
 import contextlib
 import imaplib
+import random
 import smtplib
 import socket
 import ssl
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 
-SERVER = "10.10.20.15"
+SERVER, VIRTUAL = "10.10.20.15", "10.10.40.200"
 NAME = "uccx.corp.example.com"
 DESK, OTHER_DESK = "10.10.30.61", "10.10.30.62"
 ACCOUNT, PASSWORD = "uccxmail", "Kestrel-4471-uccx"
@@ -225,6 +226,110 @@ def smtp_relay_denied():
         session.rset()
 
 
+def imap_source_nat():
+    """Two sessions side by side that say the same, then one of another account."""
+    sessions = [logged_in(ACCOUNT, PASSWORD) for _ in range(2)]
+    for session in [*sessions, logged_in(OTHER_ACCOUNT, OTHER_PASSWORD)]:
+        session.select()
+        leave(session)
+
+
+def imap_haproxy():
+    """Six sessions that say the same at uneven times, two of them at once, and one of another account."""
+    for pause in [2, 6, 4, 9]:
+        leave(alike())
+        time.sleep(pause)
+    sessions = [alike(), alike()]
+    for session in [*sessions, logged_in(OTHER_ACCOUNT, OTHER_PASSWORD)]:
+        leave(session)
+
+
+def imap_reset():
+    """Two sessions work; one is reset beneath its client, the other goes on."""
+    doomed, other = logged_in(ACCOUNT, PASSWORD), logged_in(ACCOUNT, PASSWORD, OTHER_DESK)
+    try:
+        while doomed.noop():
+            time.sleep(1)
+    except (imaplib.IMAP4.abort, ConnectionResetError):
+        pass
+    for _ in range(4):
+        other.noop()
+        time.sleep(2)
+    leave(other)
+
+
+def smtp_destination_nat():
+    """Three messages to the address that stands for the server, each in a connection of its own."""
+    for pause in [1, 3, 0]:
+        with connect(server=VIRTUAL) as session:
+            send(session)
+        time.sleep(pause)
+
+
+def smtp_haproxy():
+    """Three messages that say the same, each in a connection of its own, and one that stays in MAIL."""
+    for pause in [1, 4, 2]:
+        with connect() as session:
+            send(session)
+        time.sleep(pause)
+    with connect() as session:
+        assert session.mail("uccx@corp.example.com")[0] == 250
+
+
+def mail_filtered():
+    """25 is open before 143 is silent and 587 refuses, and after."""
+    for port in [25, 143, 25, 587, 25]:
+        knock(port)
+
+
+def mail_answers_lost():
+    """143 is silent, 25 is open."""
+    for port in [25, 143, 25]:
+        knock(port)
+
+
+def tls_direct():
+    """Two handshakes, a few bytes, and an orderly end."""
+    for pause in [3, 0]:
+        shake_hands()
+        time.sleep(pause)
+
+
+tls_source_nat = tls_haproxy = tls_direct
+
+
+def tls_reset():
+    """A handshake by a name that something on the way does not like, between two by another; s_server on 443 waits on."""
+    shake_hands()
+    try:
+        shake_hands("calendar.corp.example.com")
+        raise AssertionError("connected")
+    except ConnectionResetError:
+        pass
+    time.sleep(6)
+    shake_hands(port=8443)
+
+
+def knock(port):
+    """Only 25 answers; 587 refuses at once, 143 never."""
+    try:
+        with socket.create_connection((SERVER, port), timeout=8) as connection:
+            assert port == 25 and connection.recv(512)
+    except TimeoutError:
+        assert port == 143
+    except ConnectionRefusedError:
+        assert port == 587
+    time.sleep(6)
+
+
+def shake_hands(name="ex01.corp.example.com", port=443):
+    context = ssl._create_unverified_context()
+    with socket.create_connection((SERVER, port)) as plain, context.wrap_socket(plain, server_hostname=name) as tls:
+        tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while tls.recv(4096):
+            pass
+
+
 def logged_in(account, password, source=DESK):
     session = Imap(source)
     session.login(account, password)
@@ -241,6 +346,12 @@ def refused(account, password, source=DESK):
     leave(session)
 
 
+def alike():
+    """A session with the same tags as any other of this kind, as JavaMail's are."""
+    random.seed(4)
+    return logged_in(ACCOUNT, PASSWORD)
+
+
 def leave(session):
     """Ends a session, if the server has not, and lets the connection close before another one opens."""
     with contextlib.suppress(imaplib.IMAP4.abort):
@@ -248,8 +359,8 @@ def leave(session):
     time.sleep(0.3)
 
 
-def connect(port=25):
-    session = smtplib.SMTP(SERVER, port, local_hostname=NAME)
+def connect(port=25, server=SERVER):
+    session = smtplib.SMTP(server, port, local_hostname=NAME)
     session.ehlo()
     return session
 

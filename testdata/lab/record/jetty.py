@@ -40,6 +40,8 @@ def receive_post(client):
         length = re.search(rb"(?i)content-length: *(\d+)", head)
         if found and length and len(body) >= int(length[1]):
             return True
+        if found and not length and body.endswith(b"\r\n0\r\n\r\n"):
+            return True
         part = client.recv(65536)
         if not part:
             return False

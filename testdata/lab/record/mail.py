@@ -92,7 +92,7 @@ def imap_login_disabled(site):
 def imap_server_bye(site):
     """Dovecot is stopped beneath a session that works and one that is idle."""
     dovecot = site.dovecot()
-    threading.Timer(10, dovecot.terminate).start()
+    site.after(10, dovecot.terminate)
     site.play()
     site.label(
         findings("imap-server-bye", agents.DESK) + CLEAR,
@@ -227,6 +227,11 @@ class Site:
         while f":{port} " not in self.network.run("server", "ss", "-ltn"):
             time.sleep(0.1)
 
+    def after(self, seconds, action):
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+
     def play(self):
         self.capture = self.work / f"{self.name}.pcap"
         self.network.record("desk", self.capture)
@@ -315,13 +320,23 @@ postlog    unix-dgram n - n - 1 postlogd
 """
 
 
-def record(scenario, output):
+def record(scenario, kind, output):
     name = label.kebab(scenario)
     with tempfile.TemporaryDirectory() as work, Network(name, HOSTS) as network:
         pathlib.Path(work).chmod(0o755)
         (pathlib.Path(work) / "mail").mkdir(mode=0o777)
         (pathlib.Path(work) / "mail").chmod(0o777)
-        scenario(Site(scenario, network, pathlib.Path(work), output))
+        scenario(kind(scenario, network, pathlib.Path(work), output))
+
+
+def record_all(scenarios, kind, output, *names):
+    """Records those of the names, or all, each at a site of this kind."""
+    chosen = [scenario for scenario in scenarios if not names or scenario.__name__ in names]
+    with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
+        jobs = {scenario.__name__: pool.submit(record, scenario, kind, pathlib.Path(output)) for scenario in chosen}
+        for name, job in jobs.items():
+            if error := job.exception():
+                print(f"{name}: {error} {getattr(error, 'stderr', '')}", file=sys.stderr)
 
 
 SCENARIOS = [
@@ -332,14 +347,5 @@ SCENARIOS = [
 ]  # fmt: skip
 
 
-def main():
-    output, *names = sys.argv[1:]
-    chosen = [scenario for scenario in SCENARIOS if not names or scenario.__name__ in names]
-    with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
-        jobs = {scenario.__name__: pool.submit(record, scenario, pathlib.Path(output)) for scenario in chosen}
-        for name, job in jobs.items():
-            if error := job.exception():
-                print(f"{name}: {error} {getattr(error, 'stderr', '')}", file=sys.stderr)
-
-
-main()
+if __name__ == "__main__":
+    record_all(SCENARIOS, Site, *sys.argv[1:])

@@ -1,7 +1,7 @@
 """Network namespaces to record in: hosts, each behind an interface of one router, and what runs on them.
 
 No packet leaves them. Checksums and segments are not offloaded, so that captures show what a wire would carry.
-Needs root, iproute2, ethtool, tcpdump and dumpcap.
+Needs root, iproute2, ethtool, tcpdump, dumpcap and editcap.
 """
 
 import pathlib
@@ -95,5 +95,12 @@ class Network:
             process.wait()
 
 
+def shift_clock(capture, seconds):
+    """Puts the clock of the host that recorded it ahead."""
+    shifted = capture.with_suffix(".shifted")
+    call("editcap", "-F", capture.suffix[1:], "-t", seconds, capture, shifted)
+    shifted.rename(capture)
+
+
 def call(*words):
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout

@@ -17,7 +17,7 @@ import time
 
 import label
 from label import findings
-from network import Network
+from network import Network, shift_clock
 
 HERE = pathlib.Path(__file__).parent
 HEALTHY, FAULT_AT, FAULTY = 700, 320, 1500
@@ -93,6 +93,13 @@ def squid_forward(site):
     """Exchange's web.config names a proxy, a Squid: absolute form before it, Via and X-Forwarded-For after it."""
     site.squid("http_port 3128")
     site.through_proxy("proven", "10.10.20.1:3128", exchange=findings("notify-source-proxy"))
+
+
+def chunked(site):
+    """A proxy that sends every body on in chunks and adds no header that names it."""
+    site.intercept()
+    site.network.start("router", sys.executable, HERE / "chunking.py", 17080, PROXY, CUC, 7080)
+    site.through_proxy()
 
 
 def source_nat(site):
@@ -315,12 +322,6 @@ class Site:
         label.write(path, self.description, files, config, facts, expect, allow, forbid)
 
 
-def shift_clock(capture, seconds):
-    shifted = capture.with_suffix(".shifted")
-    subprocess.run(["editcap", "-F", "pcap", "-t", str(seconds), capture, shifted], check=True)
-    shifted.rename(capture)
-
-
 def record(scenario, output):
     with tempfile.TemporaryDirectory() as work, Network(label.kebab(scenario), HOSTS) as network:
         pathlib.Path(work).chmod(0o777)
@@ -328,7 +329,7 @@ def record(scenario, output):
 
 
 SCENARIOS = [
-    direct, haproxy_http, haproxy_tcp, nginx, squid_reverse, squid_forward, source_nat, destination_nat, loss,
+    direct, haproxy_http, haproxy_tcp, nginx, chunked, squid_reverse, squid_forward, source_nat, destination_nat, loss,
     firewall_drop, firewall_reject, jetty_stopped, haproxy_503, black_hole,
 ]  # fmt: skip
 
@@ -341,4 +342,5 @@ def main():
             done.result()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -80,6 +80,8 @@ pub struct Pair {
     path: String,
     ends: [Trace; 2],
     containers: [Container; 2],
+    /// How many bytes of each packet are stored.
+    snaplen: usize,
     label: Label,
 }
 
@@ -114,6 +116,7 @@ impl Pair {
                 Container::NgEnhanced { order: Order::Little, resolution: 9 },
                 Container::PcapMicro(Order::Little),
             ],
+            snaplen: usize::MAX,
             label: Label {
                 description: description.into(),
                 files: Files::default(),
@@ -134,6 +137,12 @@ impl Pair {
             packet.time = packet.time.saturating_add_signed(offset);
         }
         self.fact("clock_offset_us", offset / 1000)
+    }
+
+    /// Both captures store the first 128 bytes of each packet only.
+    pub fn cut(mut self) -> Self {
+        self.snaplen = 128;
+        self.allow(&["capture-snaplen"])
     }
 
     /// Replaces the addresses from which notifications are expected.
@@ -182,7 +191,7 @@ impl Pair {
             trace.sort();
             let link = Link::Ethernet;
             let records: Vec<Record> = (trace.packets.iter().zip(1..))
-                .map(|(packet, number)| Record::new(packet.time, link.wrap(packet, number), usize::MAX))
+                .map(|(packet, number)| Record::new(packet.time, link.wrap(packet, number), self.snaplen))
                 .collect();
             let suffix = if matches!(container, Container::NgEnhanced { .. }) { "pcapng" } else { "pcap" };
             let path = format!("{}-{end}.{suffix}", self.path);

@@ -1,12 +1,12 @@
 //! What lies between two captures: what was sent, what arrived, what was changed or lost on the way.
 
-use sibtrace::report::Path;
+use sibtrace::report::{Path, Resets};
 
 use super::Story;
 use super::markup::Markup;
 use super::table::{Cell, Column, Table};
 use crate::output::text::header::grouped;
-use crate::output::text::path::{clocks, short};
+use crate::output::text::path::{clocks, resets, short};
 
 /// Writes the picture and its figures; nothing for one capture.
 pub(super) fn section(html: &mut Markup, story: &Story<'_>) {
@@ -32,6 +32,9 @@ pub(super) fn section(html: &mut Markup, story: &Story<'_>) {
                 "Latency added by the way: {half} for half of them, {nine} for 90 %, {most} for 99 % at most."
             ),
         );
+    }
+    if path.resets != Resets::default() {
+        html.leaf("p", &[], &format!("Connections that were reset: {}.", resets(&path.resets)));
     }
     let clocks = anstream::adapter::strip_str(&clocks(path)).to_string();
     html.leaf("p", &[], &format!("Clocks: {clocks}."));
@@ -86,9 +89,12 @@ mod tests {
         let mut path = Path::default();
         (path.sent, path.received, path.lost) = (80, 78, 2);
         path.pairs.insert("source-nat".to_owned(), 78);
+        path.resets.between = 3;
         report.path = Some(path);
         let page = page(&report);
-        for text in ["80 sent", "78 received", "2 lost", "source-nat", "Clocks: unknown"] {
+        for text in
+            ["3 by something between", "80 sent", "78 received", "2 lost", "source-nat", "Clocks: unknown"]
+        {
             assert!(page.contains(text), "{text}");
         }
     }

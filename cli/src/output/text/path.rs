@@ -1,7 +1,7 @@
 //! What lies between two captures: a picture of the path, what happened to what, and how the clocks stand.
 
 use sibtrace::Report;
-use sibtrace::report::Path;
+use sibtrace::report::{Path, Resets};
 use sibtrace::time::spoken;
 
 use super::header::count;
@@ -30,6 +30,9 @@ pub(crate) fn picture(page: &mut Page, report: &Report) {
     for (label, kinds) in tables.iter().filter(|(_, kinds)| !kinds.is_empty()) {
         page.field(label, kinds);
     }
+    if path.resets != Resets::default() {
+        page.field("resets", &resets(&path.resets));
+    }
     if let Some(added) = path.added_latency_us {
         let [half, nine, most] = [added.p50, added.p90, added.p99].map(short);
         page.field(
@@ -38,6 +41,17 @@ pub(crate) fn picture(page: &mut Page, report: &Report) {
         );
     }
     page.field("clocks", &clocks(path));
+}
+
+/// Who reset connections, in a sentence.
+pub(crate) fn resets(resets: &Resets) -> String {
+    let by = [
+        (resets.exchange, "by the Exchange side"),
+        (resets.cuc, "by the Cisco side"),
+        (resets.between, "by something between"),
+    ];
+    let by = by.iter().filter(|(number, _)| *number > 0).map(|(number, who)| format!("{number} {who}"));
+    by.collect::<Vec<_>>().join(", ")
 }
 
 /// How the clocks stand, in a sentence.
@@ -99,6 +113,7 @@ mod tests {
             path.pairs.insert("source-nat".to_owned(), 78);
             path.pairs.insert("lost".to_owned(), 2);
             path.pairs.insert("direct".to_owned(), 0);
+            path.resets = Resets { between: 2, ..Resets::default() };
             (path.clock_offset_us, path.clock_uncertainty_us) = (Some(-7_200_000_000), Some(20_000));
             path.time_zone_h = Some(-2.0);
         });
@@ -107,6 +122,7 @@ mod tests {
               Exchange  80 sent      ---->  78 received  Cisco   2 lost
                         78 came back <----  78 answered
               notified  78 source-nat, 2 lost
+              resets    2 by something between
               clocks    Exchange's is 2 h behind, give or take 20 ms; 2 h looks like a wrong time zone
         "#]]
         .assert_eq(&text);

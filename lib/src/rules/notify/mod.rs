@@ -1,6 +1,7 @@
 //! Rules about push notifications and their subscriptions.
 
 mod life;
+mod passage;
 mod retries;
 mod sources;
 mod stack;

@@ -101,7 +101,7 @@ fn state(cx: &Context<'_>, view: &View<'_>, host: &Seen) -> Option<Draft> {
     // Any notification at all means that Exchange does send; where to is another rule's business.
     let tried =
         cx.views.iter().any(|view| view.facts.connections.iter().any(|connection| to_port(&connection)));
-    let heard = !view.facts.notifications.is_empty() || tried;
+    let heard = tried || cx.views.iter().any(|view| !view.facts.notifications.is_empty());
     if heard || host.last.since(host.first.time) < needed {
         return None;
     }

@@ -1,7 +1,6 @@
 //! `notify-source-nat`.
 
 use super::sources::{Source, sources};
-use crate::rules::words::counted;
 use crate::rules::{Context, Draft, Findings, View};
 
 rule! {
@@ -73,16 +72,8 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             .evidence(view, Some(second.flow), second.last, "the same bytes after it");
     }
     if let Some(passage) = source.translation() {
-        let (before, after) = (passage.before.1, passage.after.1);
-        detail += &format!(
-            "{} left Exchange as {} -> {} and arrived as {} -> {}, in the same connection: {}. ",
-            counted(passage.pairs, "notification"),
-            before.source,
-            before.listener,
-            after.source,
-            after.listener,
-            passage.changed.join(", ")
-        );
+        let (before, after) = (&passage.before, &passage.after);
+        detail += &passage.sentence("in the same connection, as");
         draft = draft.also_all([before.source.ip, before.listener.ip, after.source.ip, after.listener.ip]);
         draft = passage.show(draft);
     }

@@ -1,7 +1,6 @@
 //! `notify-source-proxy`.
 
 use super::sources::{Source, sources};
-use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, View};
 
 rule! {
@@ -93,16 +92,8 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
             .evidence(view, Some(onward.flow), onward.last, "the same notification, carried on");
     }
     if let Some(passage) = source.relay() {
-        let (before, after) = (passage.before.1, passage.after.1);
-        detail += &format!(
-            "{} left Exchange as {} -> {} and arrived in other connections, as {} -> {}: {}. ",
-            counted(passage.pairs, "notification"),
-            before.source,
-            before.listener,
-            after.source,
-            after.listener,
-            passage.changed.join(", ")
-        );
+        let before = &passage.before;
+        detail += &passage.sentence("in other connections, as");
         draft = passage.show(draft.also_all([before.source.ip, before.listener.ip]));
         return draft.detail(detail.trim_end());
     }

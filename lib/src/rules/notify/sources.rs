@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::passage::{Passage, passages};
 use super::stack::not_windows;
-use crate::compare::{Pair, PairKind, notification_changes};
+use crate::compare::PairKind;
 use crate::facts::NotificationRow;
 use crate::flow::Moment;
 use crate::proto::Header;
@@ -41,19 +42,6 @@ pub(super) struct Source<'v> {
     pub(super) is_relayed: bool,
 }
 
-/// What happened to most notifications of a source between two vantage points, with one of them.
-pub(super) struct Passage<'v> {
-    pub(super) kind: PairKind,
-    /// How many were seen at both.
-    pub(super) pairs: usize,
-    /// The view of Exchange, and the notification there.
-    pub(super) before: (&'v View<'v>, &'v NotificationRow),
-    /// The view of the Cisco side, and the notification there.
-    pub(super) after: (&'v View<'v>, &'v NotificationRow),
-    /// What was changed, in words.
-    pub(super) changed: Vec<String>,
-}
-
 /// All sources by address. Declared proxies are left out, what they do is expected; so are Cisco hosts.
 pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source<'v>> {
     let mut by_ip: BTreeMap<IpAddr, Source<'v>> = BTreeMap::new();
@@ -78,7 +66,10 @@ pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source
         }
     }
     for (ip, passage) in passages(cx, view) {
-        if let Some(source) = by_ip.get_mut(&ip) {
+        // A notification of which hardly anything was stored is no row, and its connection shows the way all the same.
+        let is_source = !view.is_proxy(ip) && !view.is_cuc(ip);
+        let source = is_source.then(|| by_ip.entry(ip).or_insert_with(|| Source::new(ip)));
+        if let Some(source) = source {
             source.reaches = passage.kind.is_one_connection();
             source.is_relayed |= passage.kind == PairKind::Proxy && !cx.is_far_end(view);
             // At Exchange its own address says nothing of the way.
@@ -86,41 +77,6 @@ pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source
         }
     }
     by_ip.into_values().collect()
-}
-
-/// The usual way of the notifications of each source that `view` shows.
-fn passages<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> BTreeMap<IpAddr, Passage<'v>> {
-    let (Some(path), [exchange, cuc]) = (&cx.path, cx.views.as_slice()) else {
-        return BTreeMap::new();
-    };
-    let rows =
-        |pair: &Pair| (&exchange.facts.notifications[pair.exchange], &cuc.facts.notifications[pair.cuc]);
-    let mut ways: BTreeMap<IpAddr, BTreeMap<PairKind, (usize, &Pair)>> = BTreeMap::new();
-    for pair in &path.pairs {
-        let (before, after) = rows(pair);
-        let ip = if cx.is_far_end(view) { after.source.ip } else { before.source.ip };
-        ways.entry(ip).or_default().entry(pair.kind).or_insert((0, pair)).0 += 1;
-    }
-    let usual = |kinds: BTreeMap<PairKind, (usize, &'v Pair)>| {
-        let (_, (pairs, pair)) = kinds.into_iter().max_by_key(|(kind, (pairs, _))| (*pairs, *kind))?;
-        let (before, after) = rows(pair);
-        let changed = notification_changes(exchange.facts, cuc.facts, pair);
-        let (before, after) = ((exchange, before), (cuc, after));
-        Some(Passage { kind: pair.kind, pairs, before, after, changed })
-    };
-    ways.into_iter().filter_map(|(ip, kinds)| Some((ip, usual(kinds)?))).collect()
-}
-
-impl Passage<'_> {
-    /// Adds the notification at both ends to a finding.
-    pub(super) fn show(&self, draft: Draft) -> Draft {
-        let ((exchange, before), (cuc, after)) = (self.before, self.after);
-        draft
-            .value("before", &*format!("{} -> {}", before.source.ip, before.listener))
-            .value("after", &*format!("{} -> {}", after.source.ip, after.listener))
-            .evidence(cuc, Some(after.flow), after.last, "at Unity Connection")
-            .evidence(exchange, Some(before.flow), before.last, "the same notification at Exchange")
-    }
 }
 
 impl<'v> Source<'v> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use super::witness::Witness;
 use super::{Fate, LATEST, Loss, SHORTLY, Try};
 use crate::compare::{Comparison, Pair, PairKind};
 use crate::facts::{NotificationRow, Outcome, VantageFacts, outcome};
@@ -10,17 +11,14 @@ use crate::flow::{Close, Connection, Dir, Endpoint, FlowId, Moment};
 use crate::rules::View;
 use crate::time::Timestamp;
 
-/// Clocks that are known worse than this tell no absence (nanoseconds).
-const WORST_CLOCK: i64 = 10_000_000_000;
-
 /// Both ends while the path between them is judged.
 pub(super) struct Ends<'v> {
     exchange: &'v View<'v>,
     cuc: &'v View<'v>,
     matched: &'v Comparison,
     ways: Ways,
-    /// Both captures show both directions, and the one at the Cisco side was stored as it came.
-    flawless: bool,
+    /// The capture at the Cisco side.
+    there: Witness<'v>,
     /// When the Cisco host itself did not accept a connection, and where; in time order.
     refusals: Vec<(Timestamp, Endpoint)>,
 }
@@ -68,10 +66,9 @@ impl<'v> Ends<'v> {
         matched: &'v Comparison,
         notifications: &[Pair],
     ) -> Self {
-        let stored = cuc.facts.files.iter().all(|file| file.drops == 0 && file.cut_packets == 0);
         Ends {
             ways: ways(exchange.facts, cuc.facts, matched, notifications),
-            flawless: stored && !exchange.is_one_way() && !cuc.is_one_way(),
+            there: Witness::new([exchange, cuc], 1, matched),
             refusals: refusals(cuc.facts),
             exchange,
             cuc,
@@ -100,7 +97,8 @@ impl<'v> Ends<'v> {
         }
         let way = self.ways.get(&(sent.source.ip, sent.listener))?;
         let connection = self.exchange.connection(sent.flow)?;
-        if !self.would_have_seen(sent.last, way) {
+        let ports = way.listeners.iter().map(|listener| listener.port);
+        if !self.there.would_have_seen((sent.last, sent.last), -SHORTLY..LATEST, ports) {
             return None;
         }
         let sender = connection.side(if connection.orig == sent.source { Dir::Orig } else { Dir::Resp });
@@ -118,77 +116,18 @@ impl<'v> Ends<'v> {
         (!arrived && way.proxied && ended).then_some(fate)
     }
 
-    /// Whether the capture at the Cisco side would have shown what left Exchange at that moment.
-    fn would_have_seen(&self, left: Moment, way: &Way) -> bool {
-        let Some(clock) = self.matched.clock.as_ref().filter(|clock| clock.uncertainty < WORST_CLOCK) else {
-            return false;
-        };
-        let Some(at) = clock.to_cuc(left).filter(|_| !clock.is_set_at(left.frame)) else { return false };
-        let cuc = self.cuc;
-        let doubt = clock.uncertainty.saturating_add(SHORTLY);
-        let (from, to) = (shifted(at, -doubt), shifted(at, LATEST + clock.uncertainty));
-        let coverage = &cuc.facts.coverage;
-        let runs = coverage.first.is_some_and(|first| first.time <= from)
-            && coverage.last.is_some_and(|last| last.time >= to);
-        let between_files = coverage.silences.iter().any(|silence| {
-            silence.from.frame.file() != silence.to.frame.file()
-                && silence.from.time < to
-                && silence.to.time > from
-        });
-        let set = cuc.sight.steps().iter().any(|step| {
-            let (one, two) = (step.before.time.min(step.after.time), step.before.time.max(step.after.time));
-            one <= to && two >= from
-        });
-        let ports = way.listeners.iter().map(|listener| listener.port);
-        self.flawless
-            && runs
-            && !between_files
-            && !set
-            && cuc.sight.seen(from, to).len() == 1
-            && !ports.into_iter().any(|port| cuc.sight.lost_something(port, from, to))
-    }
-
     /// Whether the Cisco host turned away who should have passed it on.
     fn was_refused(&self, left: Moment, way: &Way) -> bool {
         let Some(at) = self.matched.clock.as_ref().and_then(|clock| clock.to_cuc(left)) else { return true };
-        let next = self.refusals.partition_point(|(time, _)| *time < shifted(at, -SHORTLY));
-        let meanwhile = self.refusals[next..].iter().take_while(|(time, _)| *time <= shifted(at, LATEST));
+        let shifted = |by: i64| Timestamp::from_nanos(at.nanos().saturating_add(by));
+        let next = self.refusals.partition_point(|(time, _)| *time < shifted(-SHORTLY));
+        let meanwhile = self.refusals[next..].iter().take_while(|(time, _)| *time <= shifted(LATEST));
         meanwhile.into_iter().any(|(_, listener)| way.listeners.contains(listener))
     }
 
     /// Whether a capture goes on long enough after a moment.
     fn outlasts(&self, view: &View<'_>, at: Timestamp) -> bool {
         view.end().is_some_and(|end| end.time.since(at) > LATEST)
-    }
-
-    /// What became of the connections that Exchange could not open.
-    pub(super) fn tries(&self) -> HashMap<FlowId, Try> {
-        let connections = self.exchange.facts.connections.iter().enumerate();
-        connections
-            .filter_map(|(stream, connection)| Some((connection.id, self.attempt(stream, connection)?)))
-            .collect()
-    }
-
-    fn attempt(&self, stream: usize, connection: &Connection) -> Option<Try> {
-        let refused = match outcome(connection)? {
-            Outcome::Connected => return None,
-            Outcome::Refused => true,
-            Outcome::Unreachable(_) | Outcome::Unanswered => false,
-        };
-        let Some((partner, kind)) = self.matched.carried_on(stream) else {
-            let way = self.ways.get(&(connection.orig.ip, connection.resp))?;
-            let gone = way.whole && self.would_have_seen(connection.first, way);
-            return gone.then_some(if refused { Try::RefusedBetween } else { Try::NeverArrived });
-        };
-        let there = self.cuc.facts.connections.get(partner).filter(|_| kind.is_one_connection())?;
-        if there.reset.is_some_and(|reset| reset.from == Dir::Resp) {
-            return Some(Try::Refused);
-        }
-        Some(match (refused, there.syn_ack.is_some()) {
-            (true, _) => Try::RefusedBetween,
-            (false, true) => Try::AnswerLost,
-            (false, false) => Try::Ignored,
-        })
     }
 }
 
@@ -212,8 +151,4 @@ pub(super) fn vain(
         failed.map(|row| (row.first.time, row.orig.ip, tries.get(&row.id).copied())).collect();
     vain.sort_by_key(|(at, ..)| *at);
     vain
-}
-
-fn shifted(at: Timestamp, by: i64) -> Timestamp {
-    Timestamp::from_nanos(at.nanos().saturating_add(by))
 }

@@ -77,10 +77,11 @@ fn beyond(cx: &Context<'_>, view: &View<'_>, failures: &[Failure<'_>]) -> String
         (Try::RefusedBetween, "were refused by something between: no reset left the host"),
         (Try::Refused, "were refused by the host itself"),
     ];
+    let end = if cx.is_far_end(view) { "Exchange" } else { "the Cisco side" };
     let said = SAYINGS.iter().filter_map(|(what, saying)| {
         let number =
             failures.iter().filter(|failure| cx.try_of(view, failure.connection) == Some(*what)).count();
-        (number > 0).then(|| format!(" The capture at the Cisco side shows that {number} of them {saying}."))
+        (number > 0).then(|| format!(" The capture at {end} shows that {number} of them {saying}."))
     });
     said.collect()
 }
@@ -112,13 +113,14 @@ fn state(
         .value("icmp", icmp)
         .value("ports", named(&ports))
         .value("clients", named(&clients));
-    let draft = judge(draft, failures, others.after);
+    let proven = failures.iter().any(|failure| failure.is_proof() || is_forged(cx, view, failure));
+    let draft = judge(draft, failures, proven, others.after);
     shown(failures, 2).fold(draft, |draft, failure| show(draft, view, failure))
 }
 
 /// How sure it is, and what else it may be.
-fn judge(mut draft: Draft, failures: &[Failure<'_>], accepted_after: usize) -> Draft {
-    if !failures.iter().any(Failure::is_proof) {
+fn judge(mut draft: Draft, failures: &[Failure<'_>], proven: bool, accepted_after: usize) -> Draft {
+    if !proven {
         draft = draft.confidence(Confidence::Likely).caveat(words::doubt(failures));
     }
     if accepted_after > 0 {

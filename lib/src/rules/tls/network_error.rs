@@ -9,7 +9,7 @@ use crate::flow::{Connection, Dir, Moment};
 use crate::proto::tls::HandshakeEnd;
 use crate::rules::draft::shown;
 use crate::rules::words::counted;
-use crate::rules::{Confidence, Context, Findings, View, reach};
+use crate::rules::{Confidence, Context, Findings, Resetter, View, reach};
 
 rule! {
     /// The server does not answer on the TLS port, or does not answer the client's first TLS message.
@@ -68,18 +68,19 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 (count(|how| *how == Silence::Mute), count(|how| matches!(how, Silence::Reset(_))));
             let others = view.facts.handshakes.iter();
             let answered = others.filter(|row| row.server.ip == server && row.is_answered()).count();
+            let forged = forged(cx, view, &seen);
             let mut draft = about(view, server, seen.iter().map(|(row, _)| *row), title)
                 .detail(format!(
                     "Network Error: {} got no ServerHello and no alert; of these {mute} met silence, {reset} a reset, {} \
                      the server's FIN. Handshakes with the same server that it answered: {answered}.",
                     counted(seen.len(), "ClientHello"),
                     seen.len() - mute - reset,
-                ))
+                ) + &made_between(forged))
                 .value("silent", mute)
                 .value("reset", reset)
                 .value("closed", seen.len() - mute - reset)
                 .value("answered", answered);
-            if answered > 0 {
+            if answered > 0 && forged < seen.len() {
                 draft = draft.confidence(Confidence::Likely).caveat(
                     "The same server answered other handshakes: one node behind the address, or an overload.",
                 );
@@ -98,6 +99,22 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 }
             }));
         }
+    }
+}
+
+/// How many of the resets the other end of the path does not know of.
+fn forged(cx: &Context<'_>, view: &View<'_>, seen: &[(&HandshakeRow, Silence)]) -> usize {
+    let resets = seen.iter().filter(|(_, how)| matches!(how, Silence::Reset(_)));
+    resets.filter(|(row, _)| cx.resetter(view, row.flow) == Some(Resetter::Between)).count()
+}
+
+fn made_between(forged: usize) -> String {
+    match forged {
+        0 => String::new(),
+        _ => format!(
+            " The capture at the other end shows that {forged} of the resets did not come from the server: something \
+             between made them."
+        ),
     }
 }
 

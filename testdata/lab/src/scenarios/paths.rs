@@ -42,6 +42,7 @@ pub(super) fn pairs() -> Vec<Pair> {
         syn_dropped(),
         reset_between(),
         source_nat(),
+        source_nat_cut(),
         destination_nat(),
         double_nat(),
         randomised(),
@@ -457,6 +458,25 @@ fn source_nat() -> Pair {
         .expect("notify-source-nat", &ROUTER.to_string())
         .forbid("notify-source-proxy")
         .forbid("notify-source-unexpected")
+}
+
+fn source_nat_cut() -> Pair {
+    let path = "compare/source-nat-cut";
+    let way = Way { source: Some(ROUTER), port: 20_000, ..Way::default() };
+    let mut lab = exchange_at_work(path, 20);
+    notified(&mut lab, 19);
+    let cuc = arrived(&lab, path, 20, way, |_| false);
+    let text = "A router hides Exchange behind its own address and rewrites the ports, and both captures keep 128 bytes of \
+                each packet: no notification can be read, and the connections show the way.";
+    let connections = lab.sent.len();
+    Pair::new(path, text, lab.trace, cuc)
+        .cut()
+        .ahead(-5 * HOURS)
+        .expect("notify-source-nat", &ROUTER.to_string())
+        .forbid("notify-source-proxy")
+        .forbid("notify-source-unexpected")
+        .forbid(LOST)
+        .fact("connections", serde_json::json!({ "source-nat": connections }))
 }
 
 fn destination_nat() -> Pair {
