@@ -97,17 +97,14 @@ impl<'r> Feed<'r> {
 
     /// What waits for a worker.
     fn take(&self, worker: usize) -> Option<Piece> {
-        let piece = pop(&mut lock(&self.queues), worker);
-        self.news.notify_all();
-        piece
+        self.pop(&mut lock(&self.queues), worker)
     }
 
     /// The same; if nothing does, waits while another one is far behind.
     fn take_or_wait(&self, worker: usize) -> Option<Piece> {
         let mut queues = lock(&self.queues);
         loop {
-            if let Some(piece) = pop(&mut queues, worker) {
-                self.news.notify_all();
+            if let Some(piece) = self.pop(&mut queues, worker) {
                 return Some(piece);
             }
             if queues.iter().flatten().all(|queue| queue.len() < WAITING) {
@@ -115,6 +112,15 @@ impl<'r> Feed<'r> {
             }
             queues = self.news.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Tells the others that there is room, if there are any: that costs a call of the system.
+    fn pop(&self, queues: &mut Queues, worker: usize) -> Option<Piece> {
+        let piece = queues.get_mut(worker)?.as_mut()?.pop_front();
+        if queues.len() > 1 {
+            self.news.notify_all();
+        }
+        piece
     }
 }
 
@@ -134,10 +140,6 @@ impl Source<'_> {
         }
         None
     }
-}
-
-fn pop(queues: &mut Queues, worker: usize) -> Option<Piece> {
-    queues.get_mut(worker)?.as_mut()?.pop_front()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

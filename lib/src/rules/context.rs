@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use super::notify::{self, Gap, Life};
+use super::notify::{self, Gap, Life, Source};
 use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
@@ -35,6 +35,8 @@ pub struct View<'a> {
     pub sight: Sight,
     /// The subscriptions with their gaps, in the order of `facts.subscriptions`.
     pub lives: Vec<Life>,
+    /// Where notifications come from, by address.
+    pub(crate) sources: Vec<Source<'a>>,
     /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
     one_way: bool,
     /// The attempts to connect that failed: a dozen rules ask.
@@ -54,11 +56,13 @@ impl<'a> Context<'a> {
                 first_capture,
                 sight: Sight::new(facts, config),
                 lives: Vec::new(),
+                sources: Vec::new(),
                 one_way: is_one_way(&facts.connections),
                 failed: facts.connections.iter().filter(|connection| is_failed(connection)).collect(),
                 chains: OnceLock::new(),
             };
             view.lives = notify::lives(&view);
+            view.sources = notify::seen(&view);
             views.push(view);
             first_capture += facts.files.len();
         }

@@ -10,6 +10,7 @@ use crate::rules::words::counted;
 use crate::rules::{Context, Draft, View};
 
 /// What happened to most notifications of a source between two vantage points, with one of them.
+#[derive(Clone, Debug)]
 pub(super) struct Passage<'v> {
     pub(super) kind: PairKind,
     /// One of them at Exchange.
@@ -24,6 +25,7 @@ pub(super) struct Passage<'v> {
 }
 
 /// A notification, or the connection of one that cannot be read, at a vantage point.
+#[derive(Clone, Debug)]
 pub(super) struct Sighting<'v> {
     pub(super) source: Endpoint,
     pub(super) listener: Endpoint,

@@ -12,7 +12,8 @@ use crate::proto::Header;
 use crate::rules::{Context, Draft, Severity, SubjectKind, View};
 
 /// One address that notifications came from, with the first notification that shows each sign.
-pub(super) struct Source<'v> {
+#[derive(Clone, Debug)]
+pub(crate) struct Source<'v> {
     pub(super) ip: IpAddr,
     /// Its notifications that count.
     pub(super) rows: Vec<&'v NotificationRow>,
@@ -42,8 +43,9 @@ pub(super) struct Source<'v> {
     pub(super) is_relayed: bool,
 }
 
-/// All sources by address. Declared proxies are left out, what they do is expected; so are Cisco hosts.
-pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source<'v>> {
+/// All sources by address, as one vantage point shows them. Declared proxies are left out, what they do is expected; so
+/// are Cisco hosts.
+pub(crate) fn seen<'v>(view: &View<'v>) -> Vec<Source<'v>> {
     let mut by_ip: BTreeMap<IpAddr, Source<'v>> = BTreeMap::new();
     for row in &view.facts.notifications {
         let ip = row.source.ip;
@@ -65,6 +67,13 @@ pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source
             sender.is_relayed = true;
         }
     }
+    by_ip.into_values().collect()
+}
+
+/// The sources that a view shows, with what both vantage points say of the way.
+pub(super) fn sources<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> Vec<Source<'v>> {
+    let mut by_ip: BTreeMap<IpAddr, Source<'v>> =
+        view.sources.iter().map(|source| (source.ip, source.clone())).collect();
     for (ip, passage) in passages(cx, view) {
         // A notification of which hardly anything was stored is no row, and its connection shows the way all the same.
         let is_source = !view.is_proxy(ip) && !view.is_cuc(ip);
@@ -99,7 +108,7 @@ impl<'v> Source<'v> {
         }
     }
 
-    fn add(&mut self, view: &'v View<'v>, row: &'v NotificationRow) {
+    fn add(&mut self, view: &View<'v>, row: &'v NotificationRow) {
         // Most say what the one before said: names and addresses are read when they change.
         let before = self.rows.last().copied();
         let repeats = |same: fn(&NotificationRow, &NotificationRow) -> bool| {

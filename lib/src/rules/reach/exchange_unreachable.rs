@@ -46,7 +46,6 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         if !view.is_one_way() {
-            let hosts = Hosts::of(view);
             let mut silent: BTreeMap<IpAddr, Vec<(&Reach, SilentPings)>> = BTreeMap::new();
             for row in &view.facts.reachability {
                 let is_rejected = row.echo_errors.is_some() && row.echo_replies == 0;
@@ -54,6 +53,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     silent.entry(row.server).or_default().push((row, pings));
                 }
             }
+            let hosts = if silent.is_empty() { Hosts::default() } else { Hosts::of(view) };
             for (server, rows) in silent {
                 out.extend(unanswered(view, &hosts, server, &rows));
             }
@@ -63,6 +63,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 /// What TCP shows of hosts.
+#[derive(Default)]
 struct Hosts<'v> {
     /// The last connection that each host took part in.
     working: HashMap<IpAddr, &'v Connection>,
@@ -73,7 +74,7 @@ struct Hosts<'v> {
 impl<'v> Hosts<'v> {
     fn of(view: &View<'v>) -> Self {
         let ports = &view.config.ports;
-        let mut hosts = Hosts { working: HashMap::new(), asked: HashSet::new() };
+        let mut hosts = Hosts::default();
         for connection in &view.facts.connections {
             let goes_on = connection.handshake == Handshake::None
                 && connection.sides.iter().all(|side| side.packets > 0);
