@@ -24,8 +24,8 @@ const REMEMBERED: usize = 8;
 
 #[derive(Debug)]
 struct Ring {
-    /// The sequence numbers alone, which tell nearly all packets apart in one cache line.
-    seqs: [u32; REMEMBERED],
+    /// The keys alone, which tell nearly all packets apart in one cache line.
+    keys: [u32; REMEMBERED],
     seen: [Option<Seen>; REMEMBERED],
     next: usize,
 }
@@ -56,6 +56,11 @@ impl Seen {
             ttl: ip.ttl,
             nanos: at.time.nanos(),
         }
+    }
+
+    /// Equal for copies; a stack that counts its packets makes it another one for everything else.
+    fn key(&self) -> u32 {
+        self.seq ^ u32::from(self.id).wrapping_mul(0x9e37_79b1)
     }
 
     fn is_copied_by(&self, later: &Seen) -> bool {
@@ -95,22 +100,23 @@ impl Copies {
 
 impl Ring {
     fn beginning_with(first: Seen) -> Box<Self> {
-        let mut ring = Box::new(Ring { seqs: [0; REMEMBERED], seen: [None; REMEMBERED], next: 0 });
+        let mut ring = Box::new(Ring { keys: [0; REMEMBERED], seen: [None; REMEMBERED], next: 0 });
         ring.push(first);
         ring
     }
 
     fn holds(&self, packet: &Seen) -> bool {
         // All are compared at once, which the compiler makes one vector instruction of: hardly any is alike.
-        if !self.seqs.map(|seq| seq == packet.seq).contains(&true) {
+        let key = packet.key();
+        if !self.keys.map(|other| other == key).contains(&true) {
             return false;
         }
         self.seen.iter().flatten().any(|seen| seen.is_copied_by(packet))
     }
 
     fn push(&mut self, packet: Seen) {
-        if let (Some(seq), Some(seen)) = (self.seqs.get_mut(self.next), self.seen.get_mut(self.next)) {
-            *seq = packet.seq;
+        if let (Some(key), Some(seen)) = (self.keys.get_mut(self.next), self.seen.get_mut(self.next)) {
+            *key = packet.key();
             *seen = Some(packet);
         }
         self.next = (self.next + 1) % REMEMBERED;
