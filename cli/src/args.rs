@@ -164,6 +164,8 @@ pub(crate) struct Follow {
     #[arg(long)]
     pub(crate) raw: bool,
     #[command(flatten)]
+    pub(crate) privacy: Privacy,
+    #[command(flatten)]
     pub(crate) destination: Destination,
 }
 

@@ -1,5 +1,7 @@
 //! What the user named, as captures: files, folders, standard input.
 
+mod twice;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use crate::exit::{Failure, Result};
 use crate::output::clean;
 use crate::patience::UntilInterrupted;
 use crate::progress::{say, warn};
+pub(crate) use twice::open_twice;
 
 /// What is to be read.
 #[derive(Debug)]

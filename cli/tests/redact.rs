@@ -83,6 +83,7 @@ fn no_name_reaches_any_output() {
         "notify-source-proxy/hit.pcap",
         "tls-san-mismatch/hit.pcap",
         "mapi-affinity-break/hit-balancer.pcap",
+        "smtp-rejected/hit.pcap",
     ] {
         let capture = testdata.join(name);
         let capture = capture.to_str().unwrap();
@@ -98,6 +99,12 @@ fn no_name_reaches_any_output() {
                 let rows = sibtrace(&["extract", kind, "--redact", "--format", format, capture]);
                 outputs.push((format!("{kind} {format}"), rows));
             }
+        }
+        let connections =
+            sibtrace(&["extract", "connections", "--format", "ndjson", capture]).lines().count();
+        for stream in (0..connections.min(4)).map(|stream| stream.to_string()) {
+            let followed = sibtrace(&["follow", "--redact", "--stream", &stream, capture]);
+            outputs.push((format!("stream {stream}"), followed));
         }
         let annotated = folder.path().join("copy.pcapng");
         sibtrace(&["annotate", "--redact", "-q", capture, "-o", annotated.to_str().unwrap()]);
@@ -135,4 +142,28 @@ fn a_name_has_the_same_pseudonym_in_every_output() {
     assert!(rows.contains(source));
     assert!(text.contains(&format!("  {source} ")), "{text}");
     assert!(source.parse::<std::net::IpAddr>().is_ok());
+}
+
+#[test]
+fn a_stream_is_followed_with_the_pseudonyms_of_the_records() {
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/smtp-rejected/hit.pcap");
+    let capture = capture.to_str().unwrap();
+    let rows = sibtrace(&["extract", "smtp", "--redact", "--format", "ndjson", capture]);
+    let plain = sibtrace(&["follow", "--stream", "1", capture]);
+    let redacted = sibtrace(&["follow", "--redact", "--stream", "1", capture]);
+    assert!(plain.contains("EHLO uccx01"), "{plain}");
+    let hello = rows.split('"').find(|text| text.starts_with("EHLO ")).unwrap();
+    assert!(hello.ends_with(".example") && redacted.contains(&format!("{hello}\n")), "{hello}: {redacted}");
+    // A log-in is the same account in the table and in the finding.
+    let account = rows.split('"').find_map(|text| text.strip_prefix("AUTH LOGIN ")).unwrap();
+    assert_eq!(account, "domain-1\\\\user-1");
+    let report = sibtrace(&["analyze", "--redact", "--format", "json", capture]);
+    assert!(report.contains(account), "{report}");
+
+    let raw = Command::new(env!("CARGO_BIN_EXE_sibtrace"))
+        .args(["follow", "--redact", "--raw", "--stream", "1", capture])
+        .output()
+        .unwrap();
+    assert_eq!(raw.status.code(), Some(2));
+    assert!(raw.stdout.is_empty());
 }

@@ -1,12 +1,11 @@
 //! `sibtrace annotate`: the evidence written back into the capture, as comments on its frames.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, IsTerminal};
 
 use sibtrace::capture::{Editor, Original};
 use sibtrace::excerpt::Excerpt;
-use sibtrace::{Capture, Config, Error, Facts, Report};
+use sibtrace::{Config, Error, Facts, Report};
 
 use super::analyze::exit;
 use super::reading::Reading;
@@ -27,12 +26,12 @@ pub(crate) fn run(args: &Annotate, look: &Look, known: &[Known]) -> Result<Exit>
     args.judgement.configure(&mut config);
     args.running.configure(&mut config);
 
-    let source = Source::open(args)?;
+    let (Inputs { capture, incomplete, .. }, again) = inputs::open_twice(&args.files.files)?;
     let capture = match args.site.vantage.given() {
-        Some(vantage) => source.first.capture.at(vantage),
-        None => source.first.capture,
+        Some(vantage) => capture.at(vantage),
+        None => capture,
     };
-    let reading = Reading::of(vec![capture], source.first.incomplete, config, look.quiet)?;
+    let reading = Reading::of(vec![capture], incomplete, config, look.quiet)?;
     let mut report = reading.analyzer.judge(&reading.facts);
     settings::set_aside(&mut report, known);
     let exit = exit(&report, args.judgement.fail_on, reading.exit);
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &Annotate, look: &Look, known: &[Known]) -> Result<Exit>
     }
     let mut marker = Marker::new(&report, &reading.facts, args.only_evidence);
     let mut failure = None;
-    let again = source.again.open()?;
+    let again = again.open()?;
     output::write(&args.output, |out| match again.copy_to(out, &comments::verdict(&report), &mut marker) {
         Err(Error::Write { source }) => Err(source),
         Err(error) => {
@@ -60,58 +59,6 @@ pub(crate) fn run(args: &Annotate, look: &Look, known: &[Known]) -> Result<Exit>
     match failure {
         Some(error) => Err(error.into()),
         None => Ok(exit),
-    }
-}
-
-/// The input, which is read twice.
-struct Source {
-    first: Inputs,
-    again: Again,
-}
-
-enum Again {
-    Files(Vec<std::path::PathBuf>),
-    /// Standard input, kept in a file meanwhile.
-    Kept(File),
-}
-
-impl Source {
-    fn open(args: &Annotate) -> Result<Self> {
-        let paths = &args.files.files;
-        if let [path] = paths.as_slice()
-            && is_stdout(path)
-        {
-            let keep = || {
-                let mut kept = tempfile::NamedTempFile::new()?;
-                io::copy(&mut io::stdin().lock(), &mut kept)?;
-                Ok((kept.reopen()?, kept.reopen()?))
-            };
-            let (first, again) = keep().map_err(|error: io::Error| {
-                Failure::Usage(format!("standard input cannot be kept for a second reading: {error}"))
-            })?;
-            let capture = Capture::from_reader("-", first)?;
-            let first = Inputs { capture, files: Vec::new(), incomplete: false };
-            return Ok(Source { first, again: Again::Kept(again) });
-        }
-        if let Some(pipe) =
-            paths.iter().find(|path| path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()))
-        {
-            let message =
-                "is a pipe, and annotate reads its input twice: redirect it to standard input and name -";
-            return Err(Failure::Usage(format!("{} {message}", pipe.display())));
-        }
-        let first = inputs::open(paths)?;
-        let again = Again::Files(first.files.clone());
-        Ok(Source { first, again })
-    }
-}
-
-impl Again {
-    fn open(self) -> Result<Capture> {
-        Ok(match self {
-            Again::Files(files) => Capture::open_set(files)?,
-            Again::Kept(file) => Capture::from_reader("-", file)?,
-        })
     }
 }
 

@@ -1,23 +1,29 @@
 //! `sibtrace follow`: both sides of one connection, with frame numbers and gaps.
 
 mod mask;
+mod text;
 
 use std::io::{self, Write};
 
-use sibtrace::flow::Dir;
+use sibtrace::Config;
 use sibtrace::follow::{Content, Piece};
 
+use super::reading::Reading;
 use crate::args::{Follow, Format, Look};
 use crate::exit::{Exit, Failure, Result};
 use crate::inputs::{self, Inputs};
-use crate::output::clean;
-use crate::output::text::{AMISS, BOLD, Clock, DIM};
+use crate::output::redact::Redactor;
+use crate::output::text::{BOLD, Clock};
 use crate::progress::{self, Watch};
-use mask::Mask;
 
 pub(crate) fn run(args: &Follow, look: &Look) -> Result<Exit> {
     args.destination.format(&[Format::Text])?;
-    let Inputs { capture, incomplete, .. } = inputs::open(&args.files.files)?;
+    if args.raw && args.privacy.redact {
+        return Err(Failure::Usage(
+            "--raw writes the bytes as they are, so it goes not with --redact".to_owned(),
+        ));
+    }
+    let (Inputs { capture, incomplete, .. }, redactor) = open(args, look)?;
     let mut watch = Watch::start(look.quiet);
     let followed = capture.follow(args.stream, &mut watch);
     watch.finish();
@@ -33,21 +39,37 @@ pub(crate) fn run(args: &Follow, look: &Look) -> Result<Exit> {
         }
         let start = connection.pieces.first().map(|piece| piece.at.time);
         let clock = Clock::new(args.destination.times, start);
-        let text = format!(
+        let heading = format!(
             "{BOLD}→ {} to {}\n← {} to {}{BOLD:#}\n",
             connection.orig, connection.resp, connection.resp, connection.orig
         );
-        output.text(&text, look.color)?;
-        let mut mask = Mask::default();
-        connection
-            .pieces
+        let mut pieces = connection.pieces;
+        mask::credentials(&mut pieces);
+        let mut redactor = redactor;
+        let Some(redactor) = &mut redactor else {
+            output.text(&heading, look.color)?;
+            return pieces.iter().try_for_each(|piece| output.text(&text::shown(piece, &clock), look.color));
+        };
+        output.text(&redactor.page(&heading), look.color)?;
+        text::whole_lines(pieces)
             .iter()
-            .try_for_each(|piece| output.text(&shown(piece, &mut mask, &clock), look.color))
+            .try_for_each(|piece| output.text(&text::redacted(piece, &clock, redactor), look.color))
     })?;
     Ok(match incomplete {
         true => Exit::Unusable,
         false => Exit::Success,
     })
+}
+
+/// The input, and what gives pseudonyms to its names if that is asked for. Names are known when all has been read.
+fn open(args: &Follow, look: &Look) -> Result<(Inputs, Option<Redactor>)> {
+    if !args.privacy.redact {
+        return Ok((inputs::open(&args.files.files)?, None));
+    }
+    let (Inputs { capture, files, incomplete }, again) = inputs::open_twice(&args.files.files)?;
+    let reading = Reading::of(vec![capture], incomplete, Config::default(), look.quiet)?;
+    progress::warn("names that stand only in the text of messages are not known, and stay");
+    Ok((Inputs { capture: again.open()?, files, incomplete }, reading.redactor(&args.privacy)))
 }
 
 /// The bytes of both sides in their order.
@@ -62,29 +84,4 @@ fn raw(output: &mut impl Write, pieces: &[Piece]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn shown(piece: &Piece, mask: &mut Mask, clock: &Clock) -> String {
-    let arrow = match piece.dir {
-        Dir::Orig => "→",
-        Dir::Resp => "←",
-    };
-    let (frame, time) = (piece.at.frame.number(), clock.time(piece.at.time));
-    let mut text = format!("\n{DIM}{arrow} frame {frame}  {time}{DIM:#}\n");
-    match &piece.content {
-        Content::Gap(length) => {
-            mask.gap(piece.dir);
-            text += &format!("{AMISS}[{length} bytes were never captured]{AMISS:#}\n");
-        }
-        Content::Bytes(bytes) => {
-            let masked = mask.bytes(piece.dir, bytes);
-            for line in masked.split_inclusive(|byte| *byte == b'\n') {
-                let line = line.strip_suffix(b"\n").unwrap_or(line);
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                text += &clean::bytes(line);
-                text.push('\n');
-            }
-        }
-    }
-    text
 }

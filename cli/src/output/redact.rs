@@ -6,6 +6,7 @@
 //! computed: an address that was hashed could be found by trying all of them.
 
 mod forms;
+mod smtp;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -196,10 +197,16 @@ impl Redactor {
 
     fn learn(&mut self, key: Option<&str>, value: &Value) {
         match value {
-            Value::Object(fields) => fields.iter().for_each(|(key, value)| self.learn(Some(key), value)),
+            Value::Object(fields) => {
+                if let Some(host) = smtp::server(fields) {
+                    self.name(host, Noun::Host);
+                }
+                fields.iter().for_each(|(key, value)| self.learn(Some(key), value));
+            }
             Value::Array(list) => list.iter().for_each(|value| self.learn(key, value)),
             Value::String(text) => match noun(key) {
                 Some(noun) => drop(self.name(text, noun)),
+                None if key == Some("command") => drop(self.command(text)),
                 None if ours(key) => {}
                 None => drop(self.text(text)),
             },
@@ -219,10 +226,22 @@ impl Redactor {
             Value::Array(list) => list.into_iter().map(|value| self.replaced(key, value)).collect(),
             Value::String(text) => Value::String(match noun(key) {
                 Some(noun) => self.name(&text, noun),
+                None if key == Some("command") => self.command(&text),
                 None if ours(key) => text,
                 None => self.text(&text),
             }),
             other => other,
+        }
+    }
+
+    /// A command with a pseudonym for what it names.
+    fn command(&mut self, text: &str) -> String {
+        match smtp::named(text) {
+            Some((place, noun)) => {
+                let (before, after) = (&text[..place.start], &text[place.end..]);
+                format!("{before}{}{}", self.name(&text[place], noun), self.text(after))
+            }
+            None => self.text(text),
         }
     }
 
@@ -240,6 +259,13 @@ impl Redactor {
             forms::whole(name).filter(|(form, _)| *form != Form::Name(noun))
         {
             return self.name(all, formed);
+        }
+        // An account may be written with what it belongs to.
+        if let Some((domain, user)) = name.split_once('\\').filter(|_| noun == Noun::User) {
+            return format!("{}\\{}", self.name(domain, Noun::Domain), self.name(user, Noun::User));
+        }
+        if let Some((user, host)) = name.rsplit_once('@').filter(|_| noun == Noun::User) {
+            return format!("{}@{}", self.name(user, Noun::User), self.name(host, Noun::Host));
         }
         let count = self.counts.entry(noun).or_default();
         *count += 1;

@@ -6,6 +6,7 @@
 //! connection: a client that is out of step says it again, and the server quotes it.
 
 use sibtrace::flow::Dir;
+use sibtrace::follow::{Content, Piece};
 
 /// A line is judged by its first bytes; no command with its tag is longer.
 const JUDGED: usize = 160;
@@ -15,9 +16,20 @@ const WORD: usize = 8;
 const WORDS: usize = 32;
 const WORD_PART: usize = 64;
 
+/// Replaces the credentials in both directions of one connection.
+pub(crate) fn credentials(pieces: &mut [Piece]) {
+    let mut mask = Mask::default();
+    for piece in pieces {
+        match &mut piece.content {
+            Content::Bytes(bytes) => *bytes = mask.bytes(piece.dir, bytes),
+            Content::Gap(_) => mask.gap(piece.dir),
+        }
+    }
+}
+
 /// Masks both directions of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Mask {
+struct Mask {
     sides: [Side; 2],
     /// Who is in a SASL dialogue as the client.
     dialogue: Option<Dir>,
@@ -51,7 +63,7 @@ enum Secret {
 
 impl Mask {
     /// The bytes with asterisks in place of credentials.
-    pub(crate) fn bytes(&mut self, dir: Dir, bytes: &[u8]) -> Vec<u8> {
+    fn bytes(&mut self, dir: Dir, bytes: &[u8]) -> Vec<u8> {
         let mut masked: Vec<u8> = bytes.iter().map(|byte| self.byte(dir, *byte)).collect();
         for word in &self.said {
             while let Some(at) = masked.windows(word.len()).position(|window| window == word) {
@@ -62,7 +74,7 @@ impl Mask {
     }
 
     /// Bytes are missing. They may have begun a credential, so the rest of this line is one.
-    pub(crate) fn gap(&mut self, dir: Dir) {
+    fn gap(&mut self, dir: Dir) {
         self.sides[dir as usize].secret = Secret::Rest;
     }
 

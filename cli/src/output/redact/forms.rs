@@ -24,6 +24,8 @@ static FORMS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?P<mail>[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)",
         // Long enough not to be a word, and a multiple of nothing: some programs leave out the padding.
         r"(?P<blob>[A-Za-z0-9+/]{32,}={0,2})",
+        // Exchange's IMAP service ends its greeting with the name of the server in base64.
+        r"\[(?P<token>[A-Za-z0-9+/]{12,}={0,2})\]",
         r"(?P<ipv6>[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)",
         r"(?P<ipv4>[0-9]{1,3}(?:\.[0-9]{1,3}){3})",
         // Two dots at least: `frame.number` is no host.
@@ -31,6 +33,9 @@ static FORMS: LazyLock<Regex> = LazyLock::new(|| {
     ];
     Regex::new(&forms.join("|")).expect("the forms are regular expressions")
 });
+
+/// Hosts that name no machine but the vocabularies of SOAP and EWS.
+const NAMESPACES: [&str; 3] = ["schemas.microsoft.com", "schemas.xmlsoap.org", "www.w3.org"];
 
 /// The text with what `pseudonym` says for each name that is known by its form.
 pub(super) fn replace(text: &str, mut pseudonym: impl FnMut(Form, &str) -> String) -> String {
@@ -60,8 +65,8 @@ pub(super) fn whole(text: &str) -> Option<(Form, &str)> {
 }
 
 fn form(found: &regex::Captures<'_>) -> Option<(Form, usize, usize)> {
-    let all = found.get(0)?;
-    let (mut end, text) = (all.end(), all.as_str());
+    let all = found.name("token").or(found.get(0))?;
+    let (mut start, mut end, text) = (all.start(), all.end(), all.as_str());
     let is = |name| found.name(name).is_some();
     let form = if is("community") {
         Form::Name(Noun::Community)
@@ -71,6 +76,9 @@ fn form(found: &regex::Captures<'_>) -> Option<(Form, usize, usize)> {
         Form::Mail
     } else if is("blob") {
         Form::Name(Noun::Blob)
+    } else if is("token") {
+        // A response code is in capitals.
+        text.contains(|c: char| c.is_ascii_lowercase()).then_some(Form::Name(Noun::Blob))?
     } else if is("ipv4") {
         text.parse::<Ipv4Addr>().ok()?;
         Form::Name(Noun::Ipv4)
@@ -83,9 +91,21 @@ fn form(found: &regex::Captures<'_>) -> Option<(Form, usize, usize)> {
         end = all.start() + address.len();
         Form::Name(Noun::Ipv6)
     } else {
-        Form::Name(Noun::Host)
+        let host = after_code(text);
+        start = end - host.len();
+        (!NAMESPACES.contains(&host)).then_some(Form::Name(Noun::Host))?
     };
-    Some((form, all.start(), end))
+    Some((form, start, end))
+}
+
+/// A host name without the code of the reply line that it begins (`250-mail.example.com`, RFC 5321 section 4.2.1).
+fn after_code(text: &str) -> &str {
+    match text.split_at_checked(4) {
+        Some((code, host)) if code.ends_with('-') && code[..3].bytes().all(|byte| byte.is_ascii_digit()) => {
+            host
+        }
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -109,8 +129,12 @@ mod tests {
             ("id 2348c723-2466-4fc0-bda0-b9419fb0215e,", "id <Name(Guid) 36>,"),
             ("jane.doe@corp.example.com", "<Mail 25>"),
             ("mbx01.corp.example.com said", "<Name(Host) 22> said"),
+            ("250-mbx01.corp.example.com", "250-<Name(Host) 22>"),
+            ("http://schemas.xmlsoap.org/soap/", "http://schemas.xmlsoap.org/soap/"),
             ("1:wCb3OG7yAFWelaUydu0D+125CLM=", "<Name(Community) 30>"),
             ("version 15.1.2507.6", "version 15.1.2507.6"),
+            ("is ready. [RQBYADAAMQAuAGMAbwByAHAA]", "is ready. [<Name(Blob) 24>]"),
+            ("NO [AUTHENTICATIONFAILED] no", "NO [AUTHENTICATIONFAILED] no"),
             ("FgB0AGVzdAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "<Name(Blob) 41>"),
         ] {
             assert_eq!(marked(text), expected, "{text}");
