@@ -84,6 +84,7 @@ fn no_name_reaches_any_output() {
         "tls-san-mismatch/hit.pcap",
         "mapi-affinity-break/hit-balancer.pcap",
         "smtp-rejected/hit.pcap",
+        "capture-snaplen/hit.pcap",
     ] {
         let capture = testdata.join(name);
         let capture = capture.to_str().unwrap();

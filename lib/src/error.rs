@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The bytes are no capture that sibtrace knows.
-    #[error("{}: not a capture: {cause} at byte {offset}; pcap, pcapng and gzip, zstd or lz4 of them are read", path.display())]
+    #[error("{}: not a capture: {cause}{}; pcap, pcapng and gzip, zstd or lz4 of them are read", path.display(), place(*offset))]
     NotACapture {
         /// The input as it was named.
         path: PathBuf,
@@ -72,3 +72,11 @@ pub enum Error {
 
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Where it went wrong; the start needs no saying.
+fn place(offset: u64) -> String {
+    match offset {
+        0 => String::new(),
+        offset => format!(" at byte {offset}"),
+    }
+}

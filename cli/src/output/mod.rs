@@ -99,7 +99,9 @@ impl Output {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let file = beside().tempfile_in(folder)?;
+        folder.metadata()?;
+        // The error would name the temporary file, which tells nobody anything.
+        let file = beside().tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
         Ok(Output::Beside(BufWriter::new(file), path.to_owned()))
     }
 
@@ -179,6 +181,14 @@ mod tests {
         drop(abandoned);
         assert_eq!(std::fs::read(&path).unwrap(), b"{}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Output::open(&folder.path().join("missing/report.json")).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".sibtrace-"), "{error}");
     }
 
     #[test]

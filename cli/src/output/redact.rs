@@ -22,7 +22,7 @@ use super::clean;
 use forms::Form;
 
 /// Fields that hold a name and nothing else, and what it names.
-const NAMES: [(&str, Noun); 15] = [
+const NAMES: [(&str, Noun); 18] = [
     ("user", Noun::User),
     ("mailbox", Noun::User),
     ("domain", Noun::Domain),
@@ -38,6 +38,9 @@ const NAMES: [(&str, Noun); 15] = [
     ("issuer_cn", Noun::Host),
     ("san", Noun::Host),
     ("pid", Noun::Process),
+    ("request_id", Noun::Guid),
+    ("subscription_id", Noun::Blob),
+    ("subscription_ids", Noun::Blob),
 ];
 /// Keys whose values are words of sibtrace, not of the capture.
 const OURS: [&str; 26] = [
@@ -276,6 +279,7 @@ impl Redactor {
             Noun::User | Noun::Domain | Noun::Host | Noun::Process | Noun::Capture => {
                 self.also(name, &pseudonym)
             }
+            Noun::Guid if forms::whole(name).is_none() => self.also(name, &pseudonym),
             Noun::Guid => {
                 let short = |id: &str| id.chars().take(SHORT_ID).collect::<String>();
                 self.also(&short(name), &short(&pseudonym));

@@ -58,7 +58,7 @@ fn article(html: &mut Markup, block: &Block<'_>, finding: &Finding, story: &Stor
         }
         subject(html, finding, story);
         evidence::table(html, finding, story, ways);
-        filter(html, &finding.wireshark_filter);
+        filter(html, finding, story);
         if !finding.caveats.is_empty() {
             html.leaf("p", &[("class", "label")], "But");
             html.element("ul", &[], |html| {
@@ -113,14 +113,21 @@ fn is_listed(subject: &Subject, story: &Story<'_>) -> bool {
     subject.kind == SubjectKind::Subscription && listed().any(|row| *row.request_id == *subject.id)
 }
 
-fn filter(html: &mut Markup, filter: &str) {
-    if filter.is_empty() {
+fn filter(html: &mut Markup, finding: &Finding, story: &Story<'_>) {
+    if finding.wireshark_filter.is_empty() {
         return;
     }
+    let captures = &story.report.captures;
+    let first = finding.evidence.first().and_then(|evidence| captures.get(evidence.capture));
+    // Frames are numbered within one file.
+    let file = first.filter(|_| captures.len() > 1).map(|file| evidence::name(&file.path));
     html.element("p", &[("class", "copied")], |html| {
         html.leaf("span", &[("class", "label")], "Wireshark filter");
         html.text(" ");
-        html.leaf("code", &[], filter);
+        html.leaf("code", &[], &finding.wireshark_filter);
+        if let Some(file) = file {
+            html.leaf("span", &[("class", "dim")], &format!(" for {file}"));
+        }
     });
 }
 

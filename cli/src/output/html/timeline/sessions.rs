@@ -34,10 +34,12 @@ pub(super) fn write(html: &mut Markup, story: &Story<'_>) {
 }
 
 fn said(row: &Row) -> String {
-    let limit =
-        row.limit.map_or_else(|| "no limit known".to_owned(), |limit| format!("the limit is {limit}"));
+    let limit = row.limit.map_or_else(
+        || "no configured limit known".to_owned(),
+        |limit| format!("the limit is {limit} (dashed)"),
+    );
     format!(
-        "{} on {}: {} at most, {limit} (dashed), {} (red)",
+        "{} on {}: {} at most, {limit}, {} (red)",
         row.account,
         row.server,
         count(row.peak(), "session", "sessions"),
