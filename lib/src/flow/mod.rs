@@ -138,7 +138,7 @@ pub enum Close {
     Open,
 }
 
-/// One TCP connection (Wireshark's `tcp.stream`, Zeek's connection).
+/// One TCP connection (Wireshark's `tcp.stream`, Zeek's connection). What few of them have is boxed: rows are many.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Connection {
@@ -171,9 +171,9 @@ pub struct Connection {
     /// The first reset: who sent it, in which frame, with which TTL, and whether it acknowledges the SYN.
     pub reset: Option<Reset>,
     /// An ICMP error that quotes this connection: the first one.
-    pub unreachable: Option<Unreachable>,
+    pub unreachable: Option<Box<Unreachable>>,
     /// The capture's clock jumped forward while the sender's own clock did not: the first time.
-    pub clock_jump: Option<ClockJump>,
+    pub clock_jump: Option<Box<ClockJump>>,
     /// New payload after both sides had closed: another connection between the same ends, whose SYN is not in the
     /// capture.
     pub after_close: Option<Moment>,
@@ -228,7 +228,7 @@ pub struct Side {
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
     /// The first packet, second copies not counted, that came from another hardware address: it and its TTL.
-    pub other_mac: Option<([u8; 6], u8, Moment)>,
+    pub other_mac: Option<Box<([u8; 6], u8, Moment)>>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
     /// No acknowledgment of its last bytes was captured.

@@ -128,7 +128,7 @@ impl<S> Live<'_, S> {
             return;
         }
         if let Some(jump) = self.half(dir).clock.tick(at, tcp) {
-            self.connection.clock_jump.get_or_insert(jump);
+            self.connection.clock_jump.get_or_insert_with(|| jump.into());
         }
         self.learn_bases(dir, tcp);
         self.note_ttl(dir, packet);
@@ -146,7 +146,7 @@ impl<S> Live<'_, S> {
 
     /// An ICMP error quotes this connection.
     pub(super) fn unreachable(&mut self, unreachable: Unreachable) {
-        self.connection.unreachable.get_or_insert(unreachable);
+        self.connection.unreachable.get_or_insert_with(|| unreachable.into());
     }
 
     /// Nothing more comes: hands on what waits and finishes the row.
@@ -225,7 +225,7 @@ impl<S> Live<'_, S> {
         if let (Some(first), Some(mac)) = (side.mac, packet.mac)
             && first != mac
         {
-            side.other_mac.get_or_insert((mac, ttl, packet.at));
+            side.other_mac.get_or_insert_with(|| (mac, ttl, packet.at).into());
         }
         if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             half.is_talking = true;

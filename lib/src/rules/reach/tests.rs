@@ -117,11 +117,12 @@ fn a_capture_of_one_direction_proves_nothing_unanswered() {
 #[test]
 fn an_icmp_error_proves_it_at_once() {
     let mut tried = unanswered(ONCE, 1);
-    tried.unreachable = Some(Unreachable { at: moment(61, 60), from: ip("10.0.0.254"), v6: false, code: 13 });
+    let prohibited = Unreachable { at: moment(61, 60), from: ip("10.0.0.254"), v6: false, code: 13 };
+    tried.unreachable = Some(prohibited.into());
     let found = check(&NotifyPortFiltered, vec![tried.clone()]);
     assert_eq!((found[0].confidence, found[0].evidence.len()), (Confidence::Proven, 2));
     assert!(found[0].detail.contains("administratively prohibited"), "{}", found[0].detail);
-    tried.unreachable = tried.unreachable.map(|icmp| Unreachable { code: 4, ..icmp });
+    tried.unreachable = Some(Unreachable { code: 4, ..prohibited }.into());
     assert_eq!(check(&NotifyPortFiltered, vec![tried]), []);
 }
 
