@@ -7,24 +7,13 @@ use crate::error::{Error, Result};
 use crate::facts::{Facts, VantageFacts};
 use crate::report::Report;
 use crate::rules::{self, Context, Findings, RULES, Rule};
+use crate::sink::Sink;
 
 /// Reads captures and judges them.
 pub struct Analyzer {
     config: Config,
     rules: Vec<Box<dyn Rule>>,
 }
-
-/// What a caller may watch while captures are read.
-pub trait Sink {
-    /// Called a few times per megabyte: bytes read so far, and the size of all inputs where it is known. Returns
-    /// whether to go on.
-    fn progress(&mut self, read: u64, total: Option<u64>) -> bool {
-        let _ = (read, total);
-        true
-    }
-}
-
-impl Sink for () {}
 
 impl Analyzer {
     /// An analyzer with these settings. Fails when a rule that is selected or ignored does not exist.

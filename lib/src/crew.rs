@@ -5,7 +5,6 @@
 
 use std::thread;
 
-use crate::analyzer::Sink;
 use crate::capture::{FileInfo, Reader};
 use crate::config::Config;
 use crate::error::Result;
@@ -13,6 +12,7 @@ use crate::facts::Gathered;
 use crate::feed::{Feed, Piece};
 use crate::packet::supported;
 use crate::shard::SHARDS;
+use crate::sink::Sink;
 use crate::worker::{self, Overview, Share, Worker};
 
 /// Reads to the end, or until the sink stops it: then `false`. Up to there, or to an error, everything was learnt.

@@ -1,12 +1,12 @@
 //! Both sides of one TCP connection, with frames and gaps.
 
-use crate::analyzer::Sink;
 use crate::capture::Capture;
 use crate::error::Result;
 use crate::flow::{
     Close, Dir, Endpoint, FlowId, FlowRef, Flows, FrameId, Interest, Limits, Moment, Receiver,
 };
 use crate::packet::{Slicer, Transport};
+use crate::sink::Sink;
 
 /// Bytes of one connection that are kept; what comes after is only counted.
 const KEPT: usize = 256 << 20;

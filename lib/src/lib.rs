@@ -26,12 +26,14 @@ pub mod rules;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod shard;
+mod sink;
 pub mod time;
 mod worker;
 
-pub use analyzer::{Analyzer, Sink};
+pub use analyzer::Analyzer;
 pub use capture::{Capture, Vantage};
 pub use config::Config;
 pub use error::{Error, Result};
 pub use facts::Facts;
 pub use report::Report;
+pub use sink::Sink;
