@@ -10,7 +10,24 @@ use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use sibtrace::capture::Record;
 use sibtrace::follow::Content;
+use sibtrace::proto::Ntlm;
+use sibtrace::proto::x509::Certificate;
 use sibtrace::{Analyzer, Capture, Config};
+
+type Target = fn(&[u8]);
+
+/// The entry points of the fuzz targets.
+const TARGETS: [Target; 9] = [
+    entry::capture,
+    entry::packet,
+    entry::stream,
+    entry::dissect,
+    entry::xml,
+    entry::ntlm,
+    entry::x509,
+    entry::compare,
+    entry::analyze,
+];
 
 /// Larger captures would only take longer.
 const LARGEST: u64 = 128 << 10;
@@ -172,6 +189,42 @@ fn damaged_dialogues_are_dissected() {
 }
 
 #[test]
+fn damaged_bodies_tokens_and_certificates_are_read() {
+    /// An AUTHENTICATE_MESSAGE (MS-NLMP, 2.2.1.3) without names: a mutation gives them lengths.
+    const NTLM: &[u8] = b"NTLMSSP\0\x03\0\0\0\x18\0\x18\0\x48\0\0\0\x18\0\x18\0\x60\0\0\0\x04\0\x04\0\x48\0\0\0\
+        \x04\0\x04\0\x4c\0\0\0\x04\0\x04\0\x50\0\0\0\0\0\0\0\x78\0\0\0\x05\x82\x08\xa2\x06\x01\xb1\x1d\0\0\0\x0fD\0U\0\
+        W\0XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX";
+    const BODY: &[u8] = b"<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+        xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" \
+        xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\"><s:Body><m:SendNotification>\
+        <m:ResponseMessages><m:SendNotificationResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError\
+        </m:ResponseCode><m:Notification><t:SubscriptionId>aWQ=</t:SubscriptionId><t:PreviousWatermark>AQAA\
+        </t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents><t:StatusEvent><t:Watermark>AQAB</t:Watermark>\
+        </t:StatusEvent></m:Notification></m:SendNotificationResponseMessage></m:ResponseMessages>\
+        </m:SendNotification></s:Body></s:Envelope>";
+    let pem =
+        fs::read(testdata().join("tls-chain-incomplete/hit.trust.pem")).expect("the certificate is there");
+    let der = Certificate::read_pem(&pem)[0].der.to_vec();
+    let seeds: [(Target, &[u8]); 4] =
+        [(entry::ntlm, NTLM), (entry::xml, BODY), (entry::x509, &der), (entry::x509, &pem)];
+    assert!(
+        Ntlm::parse(NTLM).is_some() && Certificate::read(&der).fields.is_some(),
+        "the seeds are well-formed"
+    );
+    let mut rng = chance();
+    for (target, seed) in seeds {
+        target(seed);
+        for _ in 0..200 {
+            let mut changed = seed.to_vec();
+            change(&mut rng, &mut changed);
+            target(&changed);
+            changed.truncate(place(&mut rng, &changed));
+            target(&changed);
+        }
+    }
+}
+
+#[test]
 fn segments_of_any_kind_and_order_are_reassembled() {
     let mut rng = chance();
     for _ in 0..300 {
@@ -187,7 +240,7 @@ fn what_once_did_harm_does_none_now() {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.expect("an entry can be read").path();
         let bytes = fs::read(&path).expect("the file is there");
-        for target in [entry::capture, entry::packet, entry::stream, entry::dissect, entry::analyze] {
+        for target in TARGETS {
             target(&bytes);
         }
     }

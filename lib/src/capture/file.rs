@@ -195,6 +195,9 @@ impl FileReader {
     fn end(&mut self, window: Window<'_>, at: usize, info: &mut FileInfo) -> usize {
         self.done = true;
         let end = window.bytes.len();
+        if self.input.compression.is_some() {
+            info.note_inflation(self.input.stored(), window.offset_of(end));
+        }
         let offset = self.lost.as_ref().map_or(window.offset_of(at), |lost| lost.offset);
         let skipped = window.offset_of(end) - offset;
         match (self.lost.take(), self.input.failure.take()) {

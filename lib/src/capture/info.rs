@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 /// Damaged places that are listed one by one.
 const LISTED_DAMAGE: usize = 16;
 
+/// How many times its size a compressed capture may unpack to before that is said. Apache POI's `ZipSecureFile` takes
+/// more than this for a decompression bomb as well.
+const USUAL_INFLATION: u64 = 100;
+
 /// What was found in one capture file, complete once the file has been read.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -79,6 +83,14 @@ impl FileInfo {
         let times = || heads.iter().filter(|head| head.timed).map(|head| head.time);
         self.first = self.first.into_iter().chain(times().min()).min();
         self.last = self.last.max(times().max());
+    }
+
+    /// Notes that a compressed file of so many bytes has unpacked to unusually many.
+    pub(super) fn note_inflation(&mut self, stored: u64, unpacked: u64) {
+        let times = unpacked / stored.max(1);
+        if times > USUAL_INFLATION {
+            self.notes.push(format!("unpacks to {times} times its size: {stored} bytes to {unpacked}"));
+        }
     }
 
     /// Notes a damaged place in mid-file. One that begins where the last one ended, for the same cause, continues it.

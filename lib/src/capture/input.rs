@@ -18,6 +18,7 @@ pub(super) type Meter = Arc<AtomicU64>;
 /// A file that is being read from its beginning to its end.
 pub(super) struct Input {
     reader: Bytes,
+    meter: Meter,
     broken: Arc<AtomicBool>,
     /// Met after bytes that had to be handed out first.
     error: Option<io::Error>,
@@ -46,7 +47,7 @@ impl Input {
     /// Reads `bytes`, which may be compressed, under the name `path`.
     pub(super) fn new(path: &Path, bytes: Bytes, meter: Meter) -> Result<Self> {
         let broken = Arc::new(AtomicBool::new(false));
-        let stored = Metered { bytes, meter, broken: Arc::clone(&broken) };
+        let stored = Metered { bytes, meter: Arc::clone(&meter), broken: Arc::clone(&broken) };
         let (compression, reader) = compress::open(Box::new(stored)).map_err(|source| {
             let path = path.to_owned();
             match broken.load(Ordering::Relaxed) {
@@ -54,7 +55,12 @@ impl Input {
                 false => Error::Compressed { path, offset: 0, cause: source.to_string() },
             }
         })?;
-        Ok(Input { reader, broken, error: None, compression, ended: false, failure: None })
+        Ok(Input { reader, meter, broken, error: None, compression, ended: false, failure: None })
+    }
+
+    /// Bytes that were read of the file as it is stored.
+    pub(super) fn stored(&self) -> u64 {
+        self.meter.load(Ordering::Relaxed)
     }
 
     /// Fills `buffer` unless the file ends before, or cannot be read on, and says how far.

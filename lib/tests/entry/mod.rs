@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 use sibtrace::capture::LinkType;
+use sibtrace::proto::Ntlm;
+use sibtrace::proto::x509::{Certificate, ServerName};
 use sibtrace::records::{Kind, records};
 use sibtrace::{Analyzer, Capture, Config, Vantage, packet};
 
@@ -77,6 +79,57 @@ pub fn dissect(data: &[u8]) {
         pcap.segment(port, direction, 0x11, next, b"");
     }
     learn(&pcap.bytes, Config::default());
+}
+
+/// The bytes are the body of a notification and of its reply, and of a call of Exchange Web Services and of its answer.
+pub fn xml(data: &[u8]) {
+    const POST: &str = "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: mail\r\n";
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
+    for port in [7080, 80] {
+        let mut pcap = Pcap::new();
+        for (from_server, start) in [(false, POST), (true, OK)] {
+            let head = format!(
+                "{start}Content-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+                data.len()
+            );
+            let message = [head.as_bytes(), data].concat();
+            let mut seq = 1;
+            for part in message.chunks(1400) {
+                pcap.segment(port, from_server, 0x18, seq, part);
+                seq += part.len() as u32;
+            }
+        }
+        learn(&pcap.bytes, Config::default());
+    }
+}
+
+/// The bytes are an NTLM message, or text or a token that holds one.
+pub fn ntlm(data: &[u8]) {
+    for bytes in [Some(data), Ntlm::find(data)].into_iter().flatten() {
+        std::hint::black_box((Ntlm::parse(bytes), Ntlm::parse_base64(bytes)));
+    }
+}
+
+/// The bytes are a certificate, or text with some of them, each of which may have issued each.
+pub fn x509(data: &[u8]) {
+    let mut certificates = Certificate::read_pem(data);
+    certificates.truncate(4);
+    certificates.push(Certificate::read(data));
+    let name = ServerName::new("mail.example.com");
+    for certificate in &certificates {
+        if let Some(fields) = &certificate.fields {
+            std::hint::black_box((fields.name(), fields.issuer_name()));
+            let alternatives = fields.san.as_ref();
+            std::hint::black_box(alternatives.map(|names| names.list()));
+            std::hint::black_box((name.is_among_alternatives(fields), name.is_common_name(fields)));
+            let constraints = fields.constraints.as_ref().zip(alternatives);
+            std::hint::black_box(constraints.and_then(|(constraints, names)| constraints.forbidden(names)));
+        }
+        for issuer in &certificates {
+            std::hint::black_box((certificate.names_issuer(issuer), certificate.names_key_of(issuer)));
+            std::hint::black_box(certificate.signed_by(issuer));
+        }
+    }
 }
 
 /// The bytes are a capture file that is diagnosed.

@@ -22,6 +22,9 @@ use crate::wire::{self, IpFields, protocol};
 pub enum Attack {
     /// SYNs, each of another connection.
     Syns,
+    /// SYNs of connections whose addresses, and whose ports, differ by the same bits, so that a hash that folds the
+    /// ends together takes them for one.
+    Collisions,
     /// Streams of one byte a segment, last byte first, and the first one never comes.
     Backwards,
     /// Streams of which every other segment is missing.
@@ -74,6 +77,12 @@ impl Attack {
     fn strike(self, lab: &mut Lab, number: u32) {
         match self {
             Attack::Syns | Attack::Jumps => _ = talk(&mut lab.trace, number, CUC_PORT).syn(0),
+            Attack::Collisions => {
+                let server = Host { ip: mirrored(address(number)), ..near(CUC, Stack::Linux) };
+                let client = far(address(number), Stack::Windows);
+                let ports = (40_000, CUC_PORT);
+                _ = Conversation::new(&mut lab.trace, at(0, 0), (client, ports.0), (server, ports.1)).syn(0);
+            }
             Attack::Backwards => disorder(&mut lab.trace, number, 1, |packets| packets.reverse()),
             Attack::Holes => disorder(&mut lab.trace, number, 700, |packets| {
                 let mut turn = 0;
@@ -170,6 +179,14 @@ impl Attack {
 /// A client that nobody has seen before.
 fn address(number: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + number))
+}
+
+/// The address that differs from this one by bits that are the same for all.
+fn mirrored(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() ^ 0x0700_0000)),
+        IpAddr::V6(ip) => IpAddr::V6(ip),
+    }
 }
 
 /// A host that takes segments as long as IP allows, so that much is said in few packets.

@@ -218,12 +218,6 @@ fn compressed_captures_are_read_as_if_they_were_not() {
 
     let file = Pcap::MICROS.file(&PACKETS);
     let (front, back) = file.split_at(50);
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
-    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
     let lz4 = |bytes: &[u8]| {
         let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
         encoder.write_all(bytes).unwrap();
@@ -240,6 +234,40 @@ fn compressed_captures_are_read_as_if_they_were_not() {
         assert_eq!((info.compression, info.truncated, info.damaged_places), (Some(compression), None, 0));
         cut_or_followed_by_garbage(compression, &packed, info.packets);
     }
+}
+
+#[cfg(feature = "compress")]
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[cfg(feature = "compress")]
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+#[cfg(feature = "compress")]
+#[test]
+fn captures_that_unpack_to_very_many_times_their_size_are_said_to() {
+    let ordinary = Pcap::MICROS.file(&PACKETS);
+    let record = Pcap::MICROS.record(1, &[0; 60_000], 60_000);
+    let bomb = [Pcap::MICROS.header(), record.repeat(40)].concat();
+    for pack in [gzip, zstd] {
+        let notes = |file: &[u8]| read(&pack(file), 1 << 16).unwrap().1.notes;
+        assert!(notes(&ordinary).is_empty());
+        let (stored, unpacked) = (pack(&bomb).len(), bomb.len());
+        let times = unpacked / stored;
+        assert!(times > 100, "{times}");
+        assert_eq!(
+            notes(&bomb),
+            [format!("unpacks to {times} times its size: {stored} bytes to {unpacked}")]
+        );
+    }
+    assert!(read(&bomb, 1 << 16).unwrap().1.notes.is_empty());
 }
 
 #[cfg(feature = "compress")]
