@@ -20,8 +20,7 @@ const KEPT: usize = 64;
 
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
 pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Table<Connection>) {
-    let connection =
-        |flow: FlowId| connections.get(connections.position_by_key(&flow, |connection| connection.id)?);
+    let connection = |flow: FlowId| connections.find_by_key(&flow, |connection| connection.id);
     let syn = |flow: FlowId| connection(flow)?.syn.as_ref();
     // The last row with the same body that is no copy itself.
     let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();

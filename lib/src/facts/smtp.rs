@@ -156,8 +156,8 @@ fn copies(rows: &[SmtpRow], connections: &Table<Connection>) -> Vec<FlowId> {
     flows.dedup();
     let mut begun: HashMap<u32, Moment, ahash::RandomState> = HashMap::default();
     let mut is_copy = |flow: &FlowId| {
-        let stream = connections.position_by_key(flow, |connection| connection.id);
-        let Some(syn) = stream.and_then(|stream| connections[stream].syn.as_ref()) else {
+        let row = connections.find_by_key(flow, |connection| connection.id);
+        let Some(syn) = row.and_then(|row| row.syn.as_ref()) else {
             return false;
         };
         let first = *begun.entry(syn.isn).or_insert(syn.at);

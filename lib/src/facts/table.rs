@@ -64,9 +64,9 @@ impl<T> Table<T> {
         (before, after)
     }
 
-    /// The index of a row with this key, by which the rows are in order.
-    pub fn position_by_key<K: Ord>(&self, key: &K, of: impl Fn(&T) -> K) -> Option<usize> {
-        self.order.binary_search_by(|place| of(row(&self.parts, *place)).cmp(key)).ok()
+    /// A row with this key, by which the rows are in order.
+    pub fn find_by_key<K: Ord>(&self, key: &K, of: impl Fn(&T) -> K) -> Option<&T> {
+        self.get(self.order.binary_search_by(|place| of(row(&self.parts, *place)).cmp(key)).ok()?)
     }
 }
 
@@ -158,10 +158,7 @@ mod tests {
         assert_eq!(table.iter().copied().collect::<Vec<_>>(), [1, 3, 4, 5, 9]);
         assert_eq!(table.iter().rev().copied().collect::<Vec<_>>(), [9, 5, 4, 3, 1]);
         assert_eq!((table.len(), table[2], table.get(5)), (5, 4, None));
-        assert_eq!(
-            (table.position_by_key(&5, |row| *row), table.position_by_key(&6, |row| *row)),
-            (Some(3), None)
-        );
+        assert_eq!((table.find_by_key(&5, |row| *row), table.find_by_key(&6, |row| *row)), (Some(&5), None));
         table[1] = 2;
         assert_eq!(format!("{table:?}"), "[1, 2, 4, 5, 9]");
     }

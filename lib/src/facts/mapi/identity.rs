@@ -47,8 +47,7 @@ impl Identity {
         names: Vec<(Arc<str>, Moment)>,
         secondary: Option<Arc<str>>,
     ) -> Self {
-        let row = connections.position_by_key(&flow, |connection| connection.id);
-        let row = row.map(|index| &connections[index]);
+        let row = connections.find_by_key(&flow, |connection| connection.id);
         let side = row.map(|row| row.side(if row.resp == server { Dir::Resp } else { Dir::Orig }));
         Identity {
             address: server.ip,
