@@ -276,31 +276,9 @@ fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {
 }
 
 fn summary(facts: &VantageFacts) -> Summary {
-    let rows = || facts.notifications.iter().filter(|row| row.counts());
-    let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
-    let posts = facts.notifications.iter().filter(|row| row.is_post());
-    posts.for_each(|row| *sources.entry(row.source.ip).or_default() += 1);
-    let servers: BTreeSet<&str> = rows().filter_map(|row| row.server.as_deref()).collect();
-    let replies = |wanted: bool| {
-        rows().filter_map(|row| row.reply.as_ref()).filter(|r| (r.status == 200) == wanted).count()
-    };
-    let of_kind = |keepalive| rows().filter(|row| row.is_keepalive() == Some(keepalive)).count() as u64;
     Summary {
         connections: facts.connections.len() as u64,
-        notifications: NotificationSummary {
-            total: rows().count() as u64,
-            keepalives: of_kind(true),
-            messages: of_kind(false),
-            replies_200: replies(true) as u64,
-            other_replies: replies(false) as u64,
-            unanswered: rows().filter(|row| row.reply.is_none()).count() as u64,
-            subscriptions: facts.subscriptions.len() as u64,
-            sources: sources
-                .into_iter()
-                .map(|(ip, notifications)| SourceSummary { ip, notifications })
-                .collect(),
-            servers: servers.into_iter().map(str::to_owned).collect(),
-        },
+        notifications: notifications(facts),
         imap: imap(&facts.imap),
         smtp: smtp(facts),
         mapi: mapi(facts),
@@ -309,6 +287,38 @@ fn summary(facts: &VantageFacts) -> Summary {
             certificates_seen: facts.handshakes.iter().filter(|row| !row.chain().is_empty()).count() as u64,
         },
     }
+}
+
+/// All rows are looked at once: there are many, and none of them is in the cache.
+fn notifications(facts: &VantageFacts) -> NotificationSummary {
+    let mut counts = NotificationSummary {
+        subscriptions: facts.subscriptions.len() as u64,
+        ..NotificationSummary::default()
+    };
+    let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    let mut servers: BTreeSet<&str> = BTreeSet::new();
+    for row in facts.notifications.iter().filter(|row| row.is_post()) {
+        *sources.entry(row.source.ip).or_default() += 1;
+        if !row.counts() {
+            continue;
+        }
+        counts.total += 1;
+        match row.is_keepalive() {
+            Some(true) => counts.keepalives += 1,
+            Some(false) => counts.messages += 1,
+            None => {}
+        }
+        match &row.reply {
+            Some(reply) if reply.status == 200 => counts.replies_200 += 1,
+            Some(_) => counts.other_replies += 1,
+            None => counts.unanswered += 1,
+        }
+        servers.extend(row.server.as_deref());
+    }
+    let by_source = |(ip, notifications)| SourceSummary { ip, notifications };
+    counts.sources = sources.into_iter().map(by_source).collect();
+    counts.servers = servers.into_iter().map(str::to_owned).collect();
+    counts
 }
 
 fn imap(facts: &ImapFacts) -> ImapSummary {

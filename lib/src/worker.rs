@@ -6,7 +6,7 @@ use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
-use crate::packet::{self, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
+use crate::packet::{self, Glimpse, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
 
 /// The part of the allowed memory that IP fragments may take.
@@ -147,8 +147,11 @@ impl Overview {
 
 /// The shard of a packet, where a few bytes tell it: nearly everywhere. So most packets of others cost next to nothing.
 pub(crate) fn glance(link: LinkType, bytes: &[u8]) -> Option<u8> {
-    let [src, dst] = packet::ends(link, bytes)?;
-    u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok()
+    match packet::glimpse(link, bytes)? {
+        Glimpse::Tcp([src, dst]) => u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok(),
+        // Only who sees all wants it, and has the first shard.
+        Glimpse::Udp => Some(0),
+    }
 }
 
 /// The shard of the connection between two ends.

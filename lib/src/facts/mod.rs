@@ -11,6 +11,7 @@ mod notifications;
 mod reachability;
 mod rows;
 mod smtp;
+mod streams;
 mod subscriptions;
 mod table;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
+use self::streams::Streams;
 use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
 use crate::flow::{Connection, FlowId};
@@ -69,8 +71,7 @@ pub struct VantageFacts {
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
     pub connections: Table<Connection>,
-    /// The ids of `connections`: a search among the rows themselves misses the cache at every step.
-    ids: Vec<FlowId>,
+    streams: Streams,
     /// Names of the protocols that were recognised.
     pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
@@ -152,7 +153,7 @@ impl VantageFacts {
             reachability,
             files,
             coverage,
-            ids: Vec::new(),
+            streams: Streams::default(),
             connections,
             protocols,
             notifications,
@@ -169,12 +170,12 @@ impl VantageFacts {
 
     /// Makes the connections known to [`VantageFacts::stream`].
     pub(crate) fn index(&mut self) {
-        self.ids = self.connections.iter().map(|connection| connection.id).collect();
+        self.streams = Streams::new(self.connections.iter().map(|connection| connection.id).collect());
     }
 
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.ids.binary_search(&flow).ok()
+        self.streams.number(flow)
     }
 
     /// The row of a connection.

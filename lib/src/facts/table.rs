@@ -31,7 +31,8 @@ impl<T> Table<T> {
         let places = parts.iter().enumerate().flat_map(places);
         let mut keys: Vec<(K, Place)> =
             places.map(|place| (key(&parts[place.part as usize][place.row as usize]), place)).collect();
-        keys.sort_unstable();
+        // Each part is nearly in order: then this sort takes half the time of an unstable one.
+        keys.sort();
         let order = keys.into_iter().map(|(_, place)| place).collect();
         Table { parts, order }
     }

@@ -1,5 +1,6 @@
 //! What a rule may look at.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
@@ -42,6 +43,8 @@ pub struct View<'a> {
     one_way: bool,
     /// The attempts to connect that failed: a dozen rules ask.
     pub(crate) failed: Vec<&'a Connection>,
+    /// The ports that they were for.
+    pub(crate) failed_ports: BTreeSet<u16>,
     chains: OnceLock<Chains>,
 }
 
@@ -52,12 +55,8 @@ impl<'a> Context<'a> {
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
             let threads = config.threads();
-            let of_connections = || {
-                let failed = facts.connections.iter().filter(|connection| is_failed(connection));
-                (failed.collect(), is_one_way(&facts.connections))
-            };
             let ((failed, one_way), sight) =
-                parallel::join(threads, of_connections, || Sight::new(facts, config));
+                parallel::join(threads, || census(&facts.connections), || Sight::new(facts, config));
             let mut view = View {
                 facts,
                 config,
@@ -66,6 +65,7 @@ impl<'a> Context<'a> {
                 lives: Vec::new(),
                 sources: Vec::new(),
                 one_way,
+                failed_ports: failed.iter().map(|connection| connection.resp.port).collect(),
                 failed,
                 chains: OnceLock::new(),
             };
@@ -201,15 +201,21 @@ fn is_failed(connection: &Connection) -> bool {
     !matches!(outcome(connection), None | Some(Outcome::Connected))
 }
 
-fn is_one_way(connections: &Table<Connection>) -> bool {
-    let mut one_more = 0_i64;
-    for how in connections.iter().filter_map(directions) {
-        one_more += match how {
-            Directions::One => 1,
-            Directions::Both => -1,
+/// The attempts that failed, and whether most connections show one direction only. All rows are looked at once: there are
+/// many, and none of them is in the cache.
+fn census(connections: &Table<Connection>) -> (Vec<&Connection>, bool) {
+    let (mut failed, mut one_more) = (Vec::new(), 0_i64);
+    for connection in connections {
+        if is_failed(connection) {
+            failed.push(connection);
+        }
+        one_more += match directions(connection) {
+            Some(Directions::One) => 1,
+            Some(Directions::Both) => -1,
+            None => 0,
         };
     }
-    one_more > 0
+    (failed, one_more > 0)
 }
 
 /// How much of a connection the capture shows.

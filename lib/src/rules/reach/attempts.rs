@@ -61,6 +61,10 @@ pub(crate) struct Others {
 /// The servers to whose `service` an attempt failed, by address.
 pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
     let ports = service.ports(&view.config.ports);
+    // A scan of other ports leaves many failures, which are not in the cache.
+    if !ports.iter().any(|port| view.failed_ports.contains(port)) {
+        return Vec::new();
+    }
     servers_at(view, |connection| ports.contains(&connection.resp.port))
 }
 
