@@ -182,13 +182,14 @@ impl Receiver for Desk {
         bytes: &[u8],
         at: Moment,
     ) -> Interest {
+        let is_counted = talk.session.passes_over(dir) >= bytes.len() as u64;
         let wanted = talk.session.data(dir, bytes, at, &mut self.events);
         self.weigh(talk, at);
         if !self.events.is_empty() {
             self.file(flow);
         }
         if wanted {
-            return Interest::GoOn;
+            return if is_counted { Interest::Counted } else { Interest::GoOn };
         }
         self.arriving.release(talk);
         self.name(flow, &talk.session);

@@ -53,19 +53,22 @@ pub(super) struct Handover<'a, R: Receiver> {
 }
 
 impl<R: Receiver> Handover<'_, R> {
-    fn tell(&mut self, call: impl FnOnce(&mut R, &FlowRef, &mut R::State, Dir) -> Interest) {
+    fn tell(&mut self, call: impl FnOnce(&mut R, &FlowRef, &mut R::State, Dir) -> Interest) -> Interest {
         let Reader::Reading(state) = &mut *self.reader else {
-            return;
+            return Interest::Refused;
         };
-        if call(self.receiver, &self.flow, state, self.dir) == Interest::Refused {
+        let interest = call(self.receiver, &self.flow, state, self.dir);
+        if interest == Interest::Refused {
             *self.reader = Reader::Nobody;
         }
+        interest
     }
 }
 
 impl<R: Receiver> Sink for Handover<'_, R> {
-    fn data(&mut self, bytes: &[u8], at: Moment) {
-        self.tell(|receiver, flow, state, dir| receiver.data(flow, state, dir, bytes, at));
+    fn data(&mut self, bytes: &[u8], at: Moment) -> bool {
+        let interest = self.tell(|receiver, flow, state, dir| receiver.data(flow, state, dir, bytes, at));
+        interest != Interest::Counted
     }
 
     fn gap(&mut self, length: u64, at: Moment) {

@@ -40,6 +40,8 @@ pub(crate) trait Receiver {
 pub(crate) enum Interest {
     /// More of it.
     GoOn,
+    /// More of it; these bytes were only counted, so that nobody minds if a later copy has others.
+    Counted,
     /// No further call for this connection: its state is dropped, its payload no longer kept.
     Refused,
 }

@@ -18,8 +18,9 @@ struct Glued {
 }
 
 impl Sink for &mut Glued {
-    fn data(&mut self, bytes: &[u8], at: Moment) {
+    fn data(&mut self, bytes: &[u8], at: Moment) -> bool {
         self.bytes.extend(bytes.iter().map(|&byte| (byte, at.frame.number())));
+        true
     }
 
     fn gap(&mut self, length: u64, _: Moment) {

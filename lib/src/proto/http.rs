@@ -99,6 +99,10 @@ impl Dissector for Http {
         self.exchanges.flush(out);
     }
 
+    fn passes_over(&self, dir: Dir) -> u64 {
+        if dir == self.exchanges.client() { self.requests.passes_over() } else { self.replies.passes_over() }
+    }
+
     fn held(&self) -> usize {
         self.requests.held() + self.replies.held() + self.exchanges.held()
     }

@@ -162,6 +162,10 @@ impl Dissector for Imap {
         }
     }
 
+    fn passes_over(&self, dir: Dir) -> u64 {
+        if dir == self.client { self.requests.to_skip() } else { self.replies.to_skip() }
+    }
+
     fn held(&self) -> usize {
         self.requests.held() + self.replies.held()
     }

@@ -99,6 +99,11 @@ pub(crate) trait Dissector {
         false
     }
 
+    /// How many bytes come next in `dir` that are only counted, whatever they are.
+    fn passes_over(&self, _dir: Dir) -> u64 {
+        0
+    }
+
     /// Bytes of the capture that are kept because what they belong to is not whole yet.
     fn held(&self) -> usize;
 }

@@ -88,6 +88,14 @@ impl Session {
         self.stage = Stage::Refused;
     }
 
+    /// How many bytes come next in `dir` that are only counted, whatever they are.
+    pub(crate) fn passes_over(&self, dir: Dir) -> u64 {
+        match &self.stage {
+            Stage::Dissecting(dissector) => dissector.passes_over(dir),
+            Stage::Probing(_) | Stage::Refused => 0,
+        }
+    }
+
     /// Bytes of the capture that are kept because what they belong to is not whole yet.
     pub(crate) fn held(&self) -> usize {
         match &self.stage {

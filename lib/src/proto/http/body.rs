@@ -123,6 +123,16 @@ impl Body {
         self.keep
     }
 
+    /// How many bytes come next that are only counted.
+    pub(super) fn passes_over(&self) -> u64 {
+        match self.state {
+            _ if self.keep => 0,
+            State::Length(left) | State::Data(left) => left,
+            State::Close => u64::MAX,
+            _ => 0,
+        }
+    }
+
     /// Bytes that are set aside.
     pub(super) fn held(&self) -> usize {
         self.kept.capacity()

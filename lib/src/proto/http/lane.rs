@@ -160,6 +160,14 @@ impl Lane {
         self.phase = Phase::Between;
     }
 
+    /// How many bytes come next that are only counted.
+    pub(super) fn passes_over(&self) -> u64 {
+        match self.phase {
+            Phase::Body => self.body.passes_over(),
+            _ => 0,
+        }
+    }
+
     /// Bytes that are kept of the message that is arriving.
     pub(super) fn held(&self) -> usize {
         self.head.capacity() + self.body.held()

@@ -492,3 +492,15 @@ fn hostile() -> impl Strategy<Value = (bool, bool, Vec<u8>)> {
     ];
     (any::<bool>(), prop::bool::weighted(0.2), bytes)
 }
+
+#[test]
+fn the_bytes_of_a_body_that_nobody_reads_are_only_counted() {
+    let counted = |head: &str| {
+        use crate::proto::Dissector as _;
+        let mut http = super::Http::new(Dir::Orig);
+        let _ = http.data(Dir::Orig, head.as_bytes(), Moment::default(), &mut Vec::new());
+        http.passes_over(Dir::Orig)
+    };
+    assert_eq!(counted("PUT /file HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), 9);
+    assert_eq!(counted("POST /EWS/ HTTP/1.1\r\nContent-Type: text/xml\r\nContent-Length: 9\r\n\r\n"), 0);
+}

@@ -58,6 +58,11 @@ impl Client {
         self.lane.held()
     }
 
+    /// Bytes of a literal that are still to be passed over.
+    pub(super) fn to_skip(&self) -> u64 {
+        self.lane.to_skip()
+    }
+
     pub(super) fn data(&mut self, mut rest: &[u8], at: Moment, pending: &mut Pending, out: &mut Out<'_>) {
         self.latest = at;
         loop {

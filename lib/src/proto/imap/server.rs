@@ -59,6 +59,11 @@ impl Server {
         self.lane.held()
     }
 
+    /// Bytes of a literal that are still to be passed over.
+    pub(super) fn to_skip(&self) -> u64 {
+        self.lane.to_skip()
+    }
+
     /// Takes bytes off `rest` until `take` breaks, or all are taken.
     pub(super) fn data(
         &mut self,

@@ -356,3 +356,15 @@ fn a_long_command_may_have_no_end() {
     let commands = Wire::greeted().client("a2 LOGIN uccx half-a-passw").commands();
     assert!(commands.is_empty());
 }
+
+#[test]
+fn the_bytes_of_a_literal_are_only_counted() {
+    let mut imap = Imap::new(Dir::Orig, true);
+    let mut say = |bytes: &[u8]| {
+        let _ = imap.data(Dir::Resp, bytes, Moment::default(), &mut Vec::new());
+        (imap.passes_over(Dir::Orig), imap.passes_over(Dir::Resp))
+    };
+    assert_eq!(say(b"* OK ready\r\n* 1 FETCH (BODY[] {10}\r\n"), (0, 10));
+    assert_eq!(say(b"12345678"), (0, 2));
+    assert_eq!(say(b"90)\r\n"), (0, 0));
+}
