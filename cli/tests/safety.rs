@@ -87,7 +87,11 @@ fn call(name: &str) -> Vec<(Side, Vec<u8>)> {
     let body = ews::soap(&format!(
         "<m:Subscribe><m:PushSubscriptionRequest><t:URL>http://{name_in_soap}/</t:URL></m:PushSubscriptionRequest></m:Subscribe>"
     ));
-    let request = ews::post("/EWS/Exchange.asmx", name, body.len(), &[format!("User-Agent: {name}")]);
+    let request = format!(
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: {name}\r\nUser-Agent: {name}\r\nContent-Type: text/xml\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let fault = ews::soap(&format!(
         "<m:SubscribeResponse><m:ResponseMessages><m:SubscribeResponseMessage ResponseClass=\"Error\"><m:MessageText>\
          {name_in_soap}</m:MessageText><m:ResponseCode>{name_in_soap}</m:ResponseCode></m:SubscribeResponseMessage>\
@@ -97,7 +101,7 @@ fn call(name: &str) -> Vec<(Side, Vec<u8>)> {
         "HTTP/1.1 200 OK\r\nServer: {name}\r\nX-FEServer: {name}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{fault}",
         fault.len()
     );
-    vec![(Side::Originator, [request, body.into_bytes()].concat()), (Side::Responder, reply.into_bytes())]
+    vec![(Side::Originator, request.into_bytes()), (Side::Responder, reply.into_bytes())]
 }
 
 /// Text as it stands in XML.
