@@ -8,7 +8,7 @@ use sibtrace::follow::{Content, Follow};
 use sibtrace::proto::Ntlm;
 use sibtrace::proto::x509::{Certificate, ServerName};
 use sibtrace::records::{Kind, records};
-use sibtrace::{Analyzer, Capture, Config, Report, Vantage, packet};
+use sibtrace::{Analyzer, Capture, Config, Facts, Report, Vantage, packet};
 
 /// The bytes are a capture file.
 pub fn capture(data: &[u8]) {
@@ -155,11 +155,11 @@ pub fn x509(data: &[u8]) {
 
 /// The bytes are a capture file that is diagnosed.
 pub fn analyze(data: &[u8]) {
-    report(data);
+    study(data);
 }
 
-/// What is found in a capture file, if the bytes are one.
-pub fn report(data: &[u8]) -> Option<Report> {
+/// What is seen and found in a capture file, if the bytes are one.
+pub fn study(data: &[u8]) -> Option<(Facts, Report)> {
     learn(data, Config::default())
 }
 
@@ -173,7 +173,7 @@ pub fn compare(data: &[u8]) {
     std::hint::black_box(records(Kind::Pairs, &facts, analyzer.config()).count());
 }
 
-fn learn(capture: &[u8], mut config: Config) -> Option<Report> {
+fn learn(capture: &[u8], mut config: Config) -> Option<(Facts, Report)> {
     // Alone or shared out: the same input always takes the same way.
     config.threads = 1 + capture.len() % 2;
     let capture = Capture::from_bytes("fuzz", capture.to_vec()).ok()?;
@@ -182,7 +182,8 @@ fn learn(capture: &[u8], mut config: Config) -> Option<Report> {
     for kind in Kind::ALL {
         std::hint::black_box(records(kind, &facts, analyzer.config()).count());
     }
-    Some(analyzer.judge(&facts))
+    let report = analyzer.judge(&facts);
+    Some((facts, report))
 }
 
 /// A capture of one connection in the making.

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 128 << 10;
 
 /// The captures of the repository.
-pub fn testdata() -> PathBuf {
+pub(crate) fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")
 }
 
 /// The captures below a folder that are small enough.
-pub fn captures_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn captures_below(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_path_buf()];
     let mut paths = Vec::new();
     while let Some(folder) = folders.pop() {
