@@ -161,16 +161,16 @@ pub(super) fn message_changes(exchange: &NotificationRow, cuc: &NotificationRow)
         // What was not stored was not changed.
         return changed;
     }
-    if exchange.target != cuc.target {
+    if exchange.head.target != cuc.head.target {
         changed.push("request target".to_owned());
     }
-    if exchange.version != cuc.version {
-        changed.push(format!("HTTP/1.{} -> HTTP/1.{}", exchange.version, cuc.version));
+    if exchange.head.version != cuc.head.version {
+        changed.push(format!("HTTP/1.{} -> HTTP/1.{}", exchange.head.version, cuc.head.version));
     }
-    if exchange.host != cuc.host {
+    if exchange.head.host != cuc.head.host {
         changed.push("Host".to_owned());
     }
-    changed.extend(header_changes(&exchange.header_names, &cuc.header_names));
+    changed.extend(header_changes(&exchange.head.header_names, &cuc.head.header_names));
     if exchange.chunked != cuc.chunked {
         changed.push(if cuc.chunked { "body sent in chunks" } else { "body no longer in chunks" }.to_owned());
     }

@@ -158,11 +158,11 @@ impl Calls {
             interface,
             first,
             last,
-            method: request.map(|request| strings.intern(&request.method)),
-            target: request.map(|request| strings.intern(&request.target)),
-            host: strings.intern_some(request.and_then(|request| request.host.as_deref())),
+            method: request.map(|request| strings.intern(&request.head.method)),
+            target: request.map(|request| strings.intern(&request.head.target)),
+            host: strings.intern_some(request.and_then(|request| request.head.host.as_deref())),
             operation: operation(request, reply).map(|operation| strings.intern(operation)),
-            authorization: request.and_then(|request| request.authorization.clone()),
+            authorization: request.and_then(|request| request.head.authorization.clone()),
             subscribe: call.and_then(|call| call.subscribe.clone()),
             reply: reply.map(|reply| read(reply, strings)),
         };
@@ -208,11 +208,11 @@ fn interface(seen: &Transaction) -> Option<Interface> {
     let Some(request) = &seen.request else {
         return seen.reply.as_ref().filter(|reply| is_call(&reply.ews)).map(|_| Interface::Ews);
     };
-    let action = request.soap_action.as_deref().unwrap_or_default();
+    let action = request.head.soap_action.as_deref().unwrap_or_default();
     if is_notice(&request.ews) || action.ends_with("SendNotification") {
         return None;
     }
-    let path = path(&request.target).to_ascii_lowercase();
+    let path = path(&request.head.target).to_ascii_lowercase();
     if path.starts_with("/ews/") || is_call(&request.ews) || action.starts_with(ACTION) {
         return Some(Interface::Ews);
     }
@@ -233,7 +233,7 @@ fn operation<'t>(request: Option<&'t Request>, reply: Option<&'t Reply>) -> Opti
     if let Some(Ews::Call(call)) = request.and_then(|request| request.ews.as_ref()) {
         return Some(&call.operation);
     }
-    let action = request.and_then(|request| request.soap_action.as_deref());
+    let action = request.and_then(|request| request.head.soap_action.as_deref());
     if let Some(action) = action.filter(|action| action.starts_with(ACTION)) {
         return action.rsplit('/').next();
     }

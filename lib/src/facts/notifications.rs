@@ -1,13 +1,17 @@
 //! Push notifications with their replies.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use ahash::RandomState;
 
 use super::intern::{Interner, Memo};
 use super::rows::Rows;
 use super::{LimitHits, Table};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{
-    EventKind, Ews, Guid, Header, NotificationResult, Reply, Request, State, SubscriptionId, Transaction,
+    EventKind, Ews, Guid, Header, NotificationResult, Reply, Request, RequestHead, State, SubscriptionId,
+    Transaction,
 };
 use crate::time::Timestamp;
 
@@ -27,24 +31,12 @@ pub struct NotificationRow {
     pub last: Moment,
     /// Whether all of it was captured, and is what it should be.
     pub state: State,
-    /// HTTP method.
-    pub method: Arc<str>,
-    /// Request target as sent.
-    pub target: Arc<str>,
-    /// HTTP minor version.
-    pub version: u8,
+    /// Request line and fields.
+    pub head: Arc<RequestHead>,
     /// `id=` of the target, lower case.
     pub request_id: Option<Arc<str>>,
     /// `pid=` of the target.
     pub pid: Option<Arc<str>>,
-    /// `Host`.
-    pub host: Option<Arc<str>>,
-    /// `SOAPAction` without quotes.
-    pub soap_action: Option<Arc<str>>,
-    /// Names of all header fields, joined by a comma.
-    pub header_names: Arc<str>,
-    /// Fields that middleboxes add or are told.
-    pub proxy_headers: Arc<[Header]>,
     /// Whether the body came in chunks.
     pub chunked: bool,
     /// Bytes of the body.
@@ -133,8 +125,16 @@ pub(crate) struct Notifications {
     rows: Rows<NotificationRow>,
     strings: Interner,
     // A subscription repeats both with every keep-alive; taking them apart cost a third of filing a row.
-    targets: Memo<Target>,
+    heads: Heads,
     ids: Memo<Option<Decoded>>,
+}
+
+/// Heads that were seen, by where they stand, with what their targets say.
+#[derive(Debug)]
+struct Heads {
+    known: HashMap<usize, (Arc<RequestHead>, Target), RandomState>,
+    bound: usize,
+    bytes: u64,
 }
 
 /// What the target of a request says.
@@ -164,7 +164,7 @@ impl Notifications {
         Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
-            targets: Memo::new(limit),
+            heads: Heads { known: HashMap::default(), bound: limit, bytes: 0 },
             ids: Memo::new(limit),
         }
     }
@@ -174,7 +174,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
             return;
         };
-        let strings = self.strings.bytes() + self.targets.bytes() + self.ids.bytes();
+        let strings = self.strings.bytes() + self.heads.bytes + self.ids.bytes();
         if !self.rows.has_room(strings) {
             return;
         }
@@ -210,10 +210,7 @@ impl Notifications {
             Some(Ews::Notification(notification)) => Some(&**notification),
             _ => None,
         };
-        let (target, Target { request_id, pid }) = self.targets.of(&request.target, |target| Target {
-            request_id: query(target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
-            pid: strings.intern_some(query(target, "pid")),
-        });
+        let Target { request_id, pid } = self.heads.target(&request.head, strings);
         let decode = |text: &str| {
             SubscriptionId::decode(text).map(|id| Decoded {
                 server: strings.intern(&id.server),
@@ -228,7 +225,7 @@ impl Notifications {
                 None => (None, None),
             };
         let decoded = decoded.as_ref();
-        let fields = request.proxy_headers.iter().chain(reply.iter().flat_map(|reply| &reply.proxy_headers));
+        let fields = reply.iter().flat_map(|reply| &reply.proxy_headers);
         strings.charge(fields.map(|field| field.name.len() + field.value.len()).sum());
         NotificationRow {
             flow,
@@ -237,15 +234,9 @@ impl Notifications {
             first: request.first,
             last: request.last,
             state: request.state.clone(),
-            method: strings.intern(&request.method),
-            target,
-            version: request.version,
+            head: Arc::clone(&request.head),
             request_id,
             pid,
-            host: strings.intern_some(request.host.as_deref()),
-            soap_action: strings.intern_some(request.soap_action.as_deref()),
-            header_names: strings.intern(&request.header_names),
-            proxy_headers: request.proxy_headers.as_slice().into(),
             chunked: request.body.chunked,
             body_length: request.body.length,
             body_digest: request.body.digest,
@@ -282,16 +273,34 @@ impl Notifications {
     }
 }
 
+impl Heads {
+    fn target(&mut self, head: &Arc<RequestHead>, strings: &mut Interner) -> Target {
+        let place = Arc::as_ptr(head) as usize;
+        if let Some((_, target)) = self.known.get(&place) {
+            return target.clone();
+        }
+        let target = Target {
+            request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
+            pid: strings.intern_some(query(&head.target, "pid")),
+        };
+        self.bytes += (size_of::<RequestHead>() + head.length()) as u64;
+        if self.known.len() < self.bound {
+            self.known.insert(place, (Arc::clone(head), target.clone()));
+        }
+        target
+    }
+}
+
 /// Whether a request is a push notification: by its SOAPAction or its body, on any port and path; a body that
 /// cannot be read counts where the target is Unity Connection's.
 fn is_notification(request: &Request) -> bool {
-    let action = request.soap_action.as_deref().unwrap_or_default();
+    let action = request.head.soap_action.as_deref().unwrap_or_default();
     let by_action = action.len() >= ACTION.len()
         && action.as_bytes()[action.len() - ACTION.len()..].eq_ignore_ascii_case(ACTION.as_bytes());
     by_action
         || matches!(request.ews, Some(Ews::Notification(_)))
-        || (&*request.method == "POST"
-            && request.target.contains("/NotificationService/services/NotificationService"))
+        || (&*request.head.method == "POST"
+            && request.head.target.contains("/NotificationService/services/NotificationService"))
 }
 
 /// The last word of the SOAPAction of a push notification.

@@ -86,6 +86,18 @@ pub struct Request {
     pub last: Moment,
     /// Whether all of it was captured.
     pub state: State,
+    /// Request line and fields. A head that comes again is shared, not copied.
+    pub head: Arc<RequestHead>,
+    /// The body.
+    pub body: Body,
+    /// What the body says, when it is an Exchange SOAP message.
+    pub ews: Option<Ews>,
+}
+
+/// Request line and fields of an HTTP request (RFC 9112, 3 and 5).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RequestHead {
     /// Method.
     pub method: Box<str>,
     /// Request target as sent: origin form, absolute form, authority or `*` (RFC 9112, 3.2). Where the head broke off
@@ -106,12 +118,16 @@ pub struct Request {
     pub proxy_headers: Vec<Header>,
     /// The log-in.
     pub authorization: Option<Authorization>,
-    /// The body.
-    pub body: Body,
-    /// What the body says, when it is an Exchange SOAP message.
-    pub ews: Option<Ews>,
-    /// What it says when it is one of MAPI over HTTP.
-    pub mapi: Option<Box<MapiRequest>>,
+    /// What it says when the request is one of MAPI over HTTP.
+    pub mapi: Option<MapiRequest>,
+}
+
+impl RequestHead {
+    /// Bytes of its text.
+    pub(crate) fn length(&self) -> usize {
+        let fields = self.proxy_headers.iter().map(|field| field.name.len() + field.value.len());
+        self.target.len() + self.header_names.len() + fields.sum::<usize>()
+    }
 }
 
 /// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).

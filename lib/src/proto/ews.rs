@@ -3,7 +3,10 @@
 //! Names are matched by namespace, never by prefix: Exchange, CUC and IM&P use different ones.
 
 mod calls;
-mod known;
+mod form;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
@@ -24,17 +27,37 @@ pub(super) struct Reading {
     pub(super) malformed: Option<Malformed>,
 }
 
+/// What notifications of one form differ in: SubscriptionId, PreviousWatermark and Watermark.
+type Texts<'d> = [Option<Cow<'d, str>>; 3];
+
+/// Where these texts belong.
+fn text_fields(said: &mut Notification) -> [&mut Option<Box<str>>; 3] {
+    [&mut said.subscription_id, &mut said.previous_watermark, &mut said.watermark]
+}
+
 /// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it.
 pub(super) fn read(body: &[u8], whole: bool) -> Reading {
-    if whole { known::or_read(body, |body| parse(body, true)) } else { parse(body, false) }
+    if !whole {
+        return parse(body, false);
+    }
+    form::recognize(body).unwrap_or_else(|| parse(body, true))
 }
 
 fn parse(body: &[u8], whole: bool) -> Reading {
-    let mut reading = Reading::default();
-    let result = xml::decode(body, whole)
-        .map_err(Malformed::from)
-        .and_then(|text| envelope(&mut Xml::new(&text, Space::of), &mut reading.ews));
-    reading.malformed = result.err().filter(|_| whole);
+    let Ok(text) = xml::decode(body, whole) else {
+        return Reading { ews: None, malformed: Some(Malformed::Xml).filter(|_| whole) };
+    };
+    let (mut ews, mut texts) = (None, Texts::default());
+    let result = envelope(&mut Xml::new(&text, Space::of), &mut ews, &mut texts);
+    if let Some(Ews::Notification(said)) = &mut ews {
+        for (place, text) in text_fields(Arc::make_mut(said)).into_iter().zip(&texts) {
+            *place = text.as_deref().map(clip);
+        }
+    }
+    let reading = Reading { ews, malformed: result.err().filter(|_| whole) };
+    if whole {
+        form::remember(body, &texts, &reading);
+    }
     reading
 }
 
@@ -77,7 +100,7 @@ fn name<'e>(element: &'e Element<'_, Space>) -> (Space, &'e str) {
 }
 
 /// `out` is filled while reading, so that what was read before a fault is kept.
-fn envelope(xml: &mut Xml<'_>, out: &mut Option<Ews>) -> Step {
+fn envelope<'d>(xml: &mut Xml<'d>, out: &mut Option<Ews>, texts: &mut Texts<'d>) -> Step {
     let root = xml.child()?.ok_or(Malformed::Xml)?;
     if name(&root) != (Space::Soap, "Envelope") {
         return Err(Malformed::Soap);
@@ -91,7 +114,7 @@ fn envelope(xml: &mut Xml<'_>, out: &mut Option<Ews>) -> Step {
         match name(&message) {
             (Space::Messages, "SendNotification") => {
                 let mut notification = Notification::default();
-                let step = send_notification(xml, &mut notification);
+                let step = send_notification(xml, &mut notification, texts);
                 *out = Some(Ews::Notification(notification.into()));
                 step?;
             }
@@ -144,7 +167,7 @@ fn result(xml: &mut Xml<'_>) -> Result<NotificationResult, Malformed> {
 }
 
 /// Several response messages in one notification: the first one's ids, the events of all.
-fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
     let mut messages = 0;
     while let Some(element) = xml.child()? {
         if name(&element) != (Space::Messages, "ResponseMessages") {
@@ -160,9 +183,10 @@ fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
                 response_class: element.attribute("ResponseClass").map(clip),
                 ..Notification::default()
             };
-            let step = response_message(xml, &mut message);
+            let mut own = Texts::default();
+            let step = response_message(xml, &mut message, &mut own);
             if messages == 0 {
-                *out = message;
+                (*out, *texts) = (message, own);
             } else {
                 out.append(&message);
             }
@@ -173,30 +197,30 @@ fn send_notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     if messages == 0 { Err(Malformed::Soap) } else { Ok(()) }
 }
 
-fn response_message(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn response_message<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
     let mut has_notification = false;
     while let Some(element) = xml.child()? {
         match name(&element) {
             (Space::Messages, "ResponseCode") => out.response_code = Some(clip(&xml.text()?)),
-            (Space::Messages, "MessageXml") => message_xml(xml, out)?,
+            (Space::Messages, "MessageXml") => message_xml(xml, &mut texts[0])?,
             (Space::Messages, "Notification") => {
                 has_notification = true;
-                notification(xml, out)?;
+                notification(xml, out, texts)?;
             }
             _ => xml.skip()?,
         }
     }
     // An error is reported without a Notification, but then it has a code.
-    let lacks = if has_notification { out.subscription_id.is_none() } else { out.response_code.is_none() };
+    let lacks = if has_notification { texts[0].is_none() } else { out.response_code.is_none() };
     if lacks { Err(Malformed::Soap) } else { Ok(()) }
 }
 
 /// Where an error names the subscription.
-fn message_xml(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn message_xml<'d>(xml: &mut Xml<'d>, subscription_id: &mut Option<Cow<'d, str>>) -> Step {
     while let Some(element) = xml.child()? {
         let named = element.attribute("Name").is_some_and(|name| name == "SubscriptionId");
         if named && name(&element) == (Space::Types, "Value") {
-            out.subscription_id.get_or_insert(clip(&xml.text()?));
+            subscription_id.get_or_insert(xml.text()?);
         } else {
             xml.skip()?;
         }
@@ -204,14 +228,15 @@ fn message_xml(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     Ok(())
 }
 
-fn notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
+    let [subscription_id, previous_watermark, watermark] = texts;
     while let Some(element) = xml.child()? {
         match name(&element) {
-            (Space::Types, "SubscriptionId") => out.subscription_id = Some(clip(&xml.text()?)),
-            (Space::Types, "PreviousWatermark") => out.previous_watermark = Some(clip(&xml.text()?)),
+            (Space::Types, "SubscriptionId") => *subscription_id = Some(xml.text()?),
+            (Space::Types, "PreviousWatermark") => *previous_watermark = Some(xml.text()?),
             (Space::Types, "MoreEvents") => out.more_events = boolean(&xml.text()?),
             (Space::Types, local) => match EventKind::of(local) {
-                Some(kind) => event(kind, xml, out)?,
+                Some(kind) => event(kind, xml, out, watermark)?,
                 None => xml.skip()?,
             },
             _ => xml.skip()?,
@@ -220,7 +245,12 @@ fn notification(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     Ok(())
 }
 
-fn event(kind: EventKind, xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn event<'d>(
+    kind: EventKind,
+    xml: &mut Xml<'d>,
+    out: &mut Notification,
+    watermark: &mut Option<Cow<'d, str>>,
+) -> Step {
     out.event_count = out.event_count.saturating_add(1);
     if out.events.len() < EVENTS {
         out.events.push(kind);
@@ -228,7 +258,7 @@ fn event(kind: EventKind, xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     out.mix(kind.name());
     while let Some(element) = xml.child()? {
         match name(&element) {
-            (Space::Types, "Watermark") => out.watermark = Some(clip(&xml.text()?)),
+            (Space::Types, "Watermark") => *watermark = Some(xml.text()?),
             (Space::Types, "TimeStamp") => xml.skip()?,
             _ => {
                 out.mix(element.local_name());

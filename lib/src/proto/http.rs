@@ -8,6 +8,7 @@ mod body;
 mod coding;
 mod exchange;
 mod head;
+mod known;
 mod lane;
 mod mapi;
 mod message;

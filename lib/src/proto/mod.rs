@@ -21,7 +21,7 @@ mod xml;
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
     Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
-    NotificationResult, Reply, Request, ServiceFields, State, Subscribe, Transaction,
+    NotificationResult, Reply, Request, RequestHead, ServiceFields, State, Subscribe, Transaction,
 };
 pub use guid::Guid;
 pub use http::Authorization;

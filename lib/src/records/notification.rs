@@ -62,13 +62,14 @@ pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationReco
         src_port: row.source.port,
         dst_ip: row.listener.ip,
         dst_port: row.listener.port,
-        http_method: row.method.to_string(),
-        target: row.target.to_string(),
+        http_method: row.head.method.to_string(),
+        target: row.head.target.to_string(),
         request_id: owned(&row.request_id),
         pid: owned(&row.pid),
-        host: owned(&row.host),
-        soap_action: owned(&row.soap_action),
+        host: row.head.host.as_deref().map(str::to_owned),
+        soap_action: row.head.soap_action.as_deref().map(str::to_owned),
         proxy_headers: row
+            .head
             .proxy_headers
             .iter()
             .map(|header| format!("{}: {}", header.name, header.value))

@@ -223,7 +223,7 @@ impl Rpcs {
     /// Takes an HTTP transaction; others than those of MAPI over HTTP are not its business.
     pub(crate) fn http(&mut self, flow: FlowId, ends: [Endpoint; 2], transaction: &Transaction) {
         let Some((request, mapi)) =
-            transaction.request.as_ref().and_then(|request| Some((request, request.mapi.as_ref()?)))
+            transaction.request.as_ref().and_then(|request| Some((request, request.head.mapi.as_ref()?)))
         else {
             return;
         };
@@ -231,7 +231,7 @@ impl Rpcs {
             self.dropped += 1;
             return;
         }
-        let is_book = request.target.to_ascii_lowercase().contains("/nspi");
+        let is_book = request.head.target.to_ascii_lowercase().contains("/nspi");
         let interface = if is_book { Interface::Nspi } else { Interface::Emsmdb };
         let mut row = empty(flow, RpcKind::Call, interface, 0);
         row.request_type = Some(self.strings.intern(&mapi.request_type));

@@ -28,6 +28,12 @@ fn message(events: &str) -> String {
     )
 }
 
+pub(super) fn keep_alive(id: &str, previous: &str, watermark: &str) -> String {
+    let status = format!("<t:StatusEvent><t:Watermark>{watermark}</t:Watermark></t:StatusEvent>");
+    let body = send(&message(&status));
+    body.replace(">id<", &format!(">{id}<")).replace(">w0<", &format!(">{previous}<"))
+}
+
 const STATUS: &str = "<t:StatusEvent><t:Watermark>w1</t:Watermark></t:StatusEvent>";
 
 fn mail(watermark: &str, time: &str, item: &str) -> String {

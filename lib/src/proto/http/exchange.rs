@@ -57,10 +57,7 @@ impl Exchange {
     /// A head is a line of names and one of values in any case; what a body says is short beside it.
     fn held(&self) -> usize {
         match &self.request {
-            Part::Known(Some(request)) | Part::Done(Some(request)) => {
-                let fields = request.proxy_headers.iter().map(|field| field.name.len() + field.value.len());
-                request.target.len() + request.header_names.len() + fields.sum::<usize>()
-            }
+            Part::Known(Some(request)) | Part::Done(Some(request)) => request.head.length(),
             _ => 0,
         }
     }

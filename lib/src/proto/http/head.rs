@@ -10,7 +10,7 @@ const FEW: usize = 64;
 const MANY: usize = 256;
 
 /// The head of a request.
-pub(super) struct RequestHead<'h> {
+pub(super) struct RawRequest<'h> {
     pub(super) method: &'h str,
     pub(super) target: &'h str,
     /// Minor version.
@@ -21,7 +21,7 @@ pub(super) struct RequestHead<'h> {
 }
 
 /// The head of a reply.
-pub(super) struct ReplyHead<'h> {
+pub(super) struct RawReply<'h> {
     pub(super) status: u16,
     pub(super) fields: Fields<'h>,
     /// Whether it keeps to the grammar.
@@ -61,7 +61,7 @@ pub(super) fn length(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Parses the head of a request and shows it to `read`; `None` when not even the request line can be read.
-pub(super) fn request<T>(head: &[u8], read: impl FnOnce(RequestHead<'_>) -> T) -> Option<T> {
+pub(super) fn request<T>(head: &[u8], read: impl FnOnce(RawRequest<'_>) -> T) -> Option<T> {
     let strict = ParserConfig::default();
     let mut room = [const { MaybeUninit::uninit() }; FEW];
     if let Some(head) = parse_request(head, &strict, &mut room) {
@@ -82,7 +82,7 @@ pub(super) fn request<T>(head: &[u8], read: impl FnOnce(RequestHead<'_>) -> T) -
 }
 
 /// Parses the head of a reply and shows it to `read`; `None` when not even the status line can be read.
-pub(super) fn reply<T>(head: &[u8], read: impl FnOnce(ReplyHead<'_>) -> T) -> Option<T> {
+pub(super) fn reply<T>(head: &[u8], read: impl FnOnce(RawReply<'_>) -> T) -> Option<T> {
     let mut strict = ParserConfig::default();
     strict
         .allow_obsolete_multiline_headers_in_responses(true)
@@ -178,13 +178,13 @@ fn parse_request<'r: 'h, 'h>(
     head: &'h [u8],
     config: &ParserConfig,
     room: Room<'r, 'h>,
-) -> Option<RequestHead<'h>> {
+) -> Option<RawRequest<'h>> {
     let mut parsed = httparse::Request::new(&mut []);
     let status = config.parse_request_with_uninit_headers(&mut parsed, head, room);
     if !status.ok()?.is_complete() {
         return None;
     }
-    Some(RequestHead {
+    Some(RawRequest {
         method: parsed.method?,
         target: parsed.path?,
         version: parsed.version?,
@@ -197,13 +197,13 @@ fn parse_reply<'r: 'h, 'h>(
     head: &'h [u8],
     config: &ParserConfig,
     room: Room<'r, 'h>,
-) -> Option<ReplyHead<'h>> {
+) -> Option<RawReply<'h>> {
     let mut parsed = httparse::Response::new(&mut []);
     let status = config.parse_response_with_uninit_headers(&mut parsed, head, room);
     if !status.ok()?.is_complete() {
         return None;
     }
-    Some(ReplyHead { status: parsed.code?, fields: Fields(parsed.headers), is_sound: true })
+    Some(RawReply { status: parsed.code?, fields: Fields(parsed.headers), is_sound: true })
 }
 
 /// A copy in which folded lines are joined by a space: httparse reads them in replies only.
@@ -286,10 +286,10 @@ mod tests {
     #[test]
     fn folded_fields_are_sound() {
         let head = b"POST / HTTP/1.1\r\nX: a\r\n\t b\r\nHost: c\r\n\r\n";
-        let read = |head: RequestHead| (head.is_sound, head.fields.text("x"), head.fields.text("host"));
+        let read = |head: RawRequest| (head.is_sound, head.fields.text("x"), head.fields.text("host"));
         assert_eq!(request(head, read), Some((true, Some("a b".into()), Some("c".into()))));
         let head = b"HTTP/1.1 200 OK\r\nX: a\r\n\t b\r\n\r\n";
-        let read = |head: ReplyHead| (head.is_sound, head.fields.text("x"));
+        let read = |head: RawReply| (head.is_sound, head.fields.text("x"));
         assert_eq!(reply(head, read), Some((true, Some("a b".into()))));
     }
 
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn what_breaks_the_grammar_is_read_but_not_sound() {
         let head = b"POST /a b HTTP/1.1\r\nbad name: x\r\nHost: c\r\n\r\n";
-        let read = |head: RequestHead| (head.is_sound, head.target.to_owned(), head.fields.text("host"));
+        let read = |head: RawRequest| (head.is_sound, head.target.to_owned(), head.fields.text("host"));
         assert_eq!(request(head, read), Some((false, "/a%20b".to_owned(), Some("c".into()))));
         assert!(request(b"\r\n\r\n", |_| ()).is_none());
     }
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_head_that_broke_off_keeps_its_whole_lines() {
         let partial = b"POST /a HTTP/1.1\r\nHost: c\r\nUser-Ag";
-        let read = |head: RequestHead| (head.target.to_owned(), head.fields.iter().count());
+        let read = |head: RawRequest| (head.target.to_owned(), head.fields.iter().count());
         assert_eq!(request(&close(partial), read), Some(("/a".to_owned(), 1)));
         assert_eq!(request(&close(b"POST /a HT"), read), Some(("/a".to_owned(), 0)));
         assert_eq!(request(&close(b"POST /a"), read), Some(("/a".to_owned(), 0)));

@@ -33,6 +33,7 @@ pub(super) trait Role {
 }
 
 /// What follows a head.
+#[derive(Clone, Copy)]
 pub(super) enum Plan {
     /// A body, whose bytes may be wanted, with what was done to them.
     Body { framing: Framing, keep: Option<Coding> },

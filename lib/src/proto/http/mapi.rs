@@ -15,14 +15,14 @@ pub(super) fn is_request(target: &str, fields: Fields<'_>) -> bool {
 }
 
 /// What a request says.
-pub(super) fn request(target: &str, fields: Fields<'_>) -> Option<Box<MapiRequest>> {
+pub(super) fn request(target: &str, fields: Fields<'_>) -> Option<MapiRequest> {
     let request_type = fields.text("X-RequestType").filter(|_| is_request(target, fields))?;
     let cookies = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Cookie"));
-    Some(Box::new(MapiRequest {
+    Some(MapiRequest {
         request_type,
         request_id: fields.text("X-RequestId"),
         context: cookies.flat_map(|(_, value)| value.split(|&byte| byte == b';')).find_map(context),
-    }))
+    })
 }
 
 /// What a reply says.

@@ -1,18 +1,22 @@
 //! What is kept of messages: which ones are of interest, and what their bodies say.
 
+use std::sync::Arc;
+
 use twox_hash::XxHash3_64;
 
+use super::body::Framing;
 use super::coding::Coding;
-use super::head::{Fields, ReplyHead, RequestHead};
-use super::lane::End;
+use super::exchange::Method;
+use super::head::{Announced, Fields, RawReply, RawRequest};
+use super::lane::{End, Plan};
 use super::{auth, mapi, proxy};
 use crate::flow::Moment;
 use crate::proto::ews::{self, Reading};
-use crate::proto::{Body, Ews, Malformed, Reply, Request, ServiceFields, State};
+use crate::proto::{Body, Ews, Malformed, Reply, RequestHead, ServiceFields, State};
 
 /// Whether a request is of interest: one to Exchange, or one that may carry SOAP. With a head that broke off, fields
 /// may be missing.
-pub(super) fn matters(head: &RequestHead<'_>, is_whole: bool) -> bool {
+fn matters(head: &RawRequest<'_>, is_whole: bool) -> bool {
     if is_exchange(head.target) {
         return true;
     }
@@ -39,7 +43,7 @@ fn is_exchange(target: &str) -> bool {
 }
 
 /// Whether the body of a request of interest is read, and how it is coded.
-pub(super) fn reads_request(fields: Fields<'_>) -> Option<Coding> {
+fn reads_request(fields: Fields<'_>) -> Option<Coding> {
     let kind = fields.value("Content-Type");
     let is_read = fields.value("SOAPAction").is_some() || kind.is_none_or(is_xml);
     Coding::of(fields).filter(|_| is_read)
@@ -51,8 +55,38 @@ pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> Option<Cod
     Coding::of(fields).filter(|_| is_read)
 }
 
-/// The request without what is learnt at its end.
-pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
+/// What the head of a request tells.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// What is kept of it, if the request is of interest, and how sound it is.
+    pub(super) head: Option<(Arc<RequestHead>, State)>,
+    pub(super) plan: Plan,
+}
+
+/// Reads the head of a request. One that broke off may lack fields.
+pub(super) fn asked(head: &RawRequest<'_>, is_whole: bool) -> Asked {
+    let matters = matters(head, is_whole);
+    let method = match head.method {
+        "HEAD" => Method::Head,
+        "CONNECT" => Method::Connect,
+        _ => Method::Other,
+    };
+    let framing = match head.fields.announced() {
+        Announced::Nothing => Some(Framing::Length(0)),
+        Announced::Length(length) => Some(Framing::Length(length)),
+        Announced::Chunked => Some(Framing::Chunked),
+        Announced::Unknown | Announced::Conflict => None,
+    };
+    let keep = reads_request(head.fields).filter(|_| matters);
+    Asked {
+        method,
+        head: matters.then(|| (kept(head).into(), soundness(head.is_sound))),
+        plan: framing.map_or(Plan::Unknown, |framing| Plan::Body { framing, keep }),
+    }
+}
+
+fn kept(head: &RawRequest<'_>) -> RequestHead {
     let length = head.fields.iter().map(|(name, _)| name.len() + 1).sum::<usize>();
     let mut names = String::with_capacity(length.saturating_sub(1));
     for (name, _) in head.fields.iter() {
@@ -62,10 +96,7 @@ pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
         names.push_str(name);
     }
     let action = head.fields.text("SOAPAction");
-    Request {
-        first,
-        last: first,
-        state: soundness(head.is_sound),
+    RequestHead {
         method: head.method.into(),
         target: head.target.into(),
         version: head.version,
@@ -75,14 +106,12 @@ pub(super) fn request(head: &RequestHead<'_>, first: Moment) -> Request {
         header_names: names.into(),
         proxy_headers: proxy::headers(head.fields),
         authorization: auth::authorization(head.fields),
-        body: Body::default(),
-        ews: None,
         mapi: mapi::request(head.target, head.fields),
     }
 }
 
 /// The reply without what is learnt at its end.
-pub(super) fn reply(head: &ReplyHead<'_>, first: Moment) -> Reply {
+pub(super) fn reply(head: &RawReply<'_>, first: Moment) -> Reply {
     Reply {
         first,
         last: first,

@@ -2,11 +2,12 @@
 
 use super::body::Framing;
 use super::exchange::{Exchanges, Method, Part};
-use super::head::{self, Announced, ReplyHead, RequestHead};
+use super::head::{self, Announced, RawReply};
 use super::lane::{End, Plan, Role};
-use super::{Probe, message, start};
+use super::message::Asked;
+use super::{Probe, known, message, start};
 use crate::flow::Moment;
-use crate::proto::{Event, Reply};
+use crate::proto::{Body, Event, Reply, Request};
 
 /// The direction of the client.
 pub(super) struct Requests<'c> {
@@ -40,11 +41,14 @@ impl Role for Requests<'_> {
     }
 
     fn head(&mut self, head: &[u8], first: Moment) -> Plan {
-        head::request(head, |head| self.request(&head, first, true)).unwrap_or(Plan::Unknown)
+        let asked = known::or_read(head, |head| head::request(head, |head| message::asked(&head, true)));
+        asked.map_or(Plan::Unknown, |asked| self.asked(asked, first))
     }
 
     fn partial_head(&mut self, head: &[u8], first: Moment) {
-        head::request(&head::close(head), |head| self.request(&head, first, false));
+        if let Some(asked) = head::request(&head::close(head), |head| message::asked(&head, false)) {
+            self.asked(asked, first);
+        }
     }
 
     fn end(&mut self, end: End<'_>) {
@@ -67,23 +71,15 @@ impl Role for Requests<'_> {
 }
 
 impl Requests<'_> {
-    fn request(&mut self, head: &RequestHead<'_>, first: Moment, is_whole: bool) -> Plan {
-        let matters = message::matters(head, is_whole);
+    fn asked(&mut self, asked: Asked, first: Moment) -> Plan {
+        let Asked { method, head, plan } = asked;
         if let Some(exchange) = self.exchanges.current() {
-            exchange.method = match head.method {
-                "HEAD" => Method::Head,
-                "CONNECT" => Method::Connect,
-                _ => Method::Other,
-            };
-            exchange.request = Part::Known(matters.then(|| Box::new(message::request(head, first))));
+            exchange.method = method;
+            exchange.request = Part::Known(head.map(|(head, state)| {
+                Box::new(Request { first, last: first, state, head, body: Body::default(), ews: None })
+            }));
         }
-        let framing = match head.fields.announced() {
-            Announced::Nothing => Framing::Length(0),
-            Announced::Length(length) => Framing::Length(length),
-            Announced::Chunked => Framing::Chunked,
-            Announced::Unknown | Announced::Conflict => return Plan::Unknown,
-        };
-        Plan::Body { framing, keep: message::reads_request(head.fields).filter(|_| matters) }
+        plan
     }
 }
 
@@ -131,7 +127,7 @@ impl Role for Replies<'_> {
 }
 
 impl Replies<'_> {
-    fn reply(&mut self, head: &ReplyHead<'_>, first: Moment) -> Plan {
+    fn reply(&mut self, head: &RawReply<'_>, first: Moment) -> Plan {
         if matches!(head.status, 100..=199) && head.status != 101 {
             return Plan::Interim;
         }

@@ -170,9 +170,9 @@ fn a_keep_alive_and_its_reply() {
     assert_eq!((request.first, request.last), (moment(1), moment(2)));
     assert_eq!((reply.first, reply.last), (moment(3), moment(4)), "the FIN completes the reply");
     assert_eq!((&request.state, &reply.state), (&State::Complete, &State::Complete));
-    assert_eq!(request.soap_action.as_deref(), Some(ACTION));
-    assert_eq!(request.host.as_deref(), Some("10.0.0.2:7080"));
-    assert_eq!(&*request.header_names, "Content-Type,Accept,SOAPAction,Host,Content-Length,Connection");
+    assert_eq!(request.head.soap_action.as_deref(), Some(ACTION));
+    assert_eq!(request.head.host.as_deref(), Some("10.0.0.2:7080"));
+    assert_eq!(&*request.head.header_names, "Content-Type,Accept,SOAPAction,Host,Content-Length,Connection");
     assert_eq!(request.body.length, notification().len() as u64);
     let notification = said(transaction);
     assert_eq!(notification.subscription_id.as_deref(), Some(ID));
@@ -303,7 +303,7 @@ fn what_the_end_cuts_is_cut() {
         let [transaction] = &seen[..] else { panic!("{end}: {seen:#?}") };
         let request = transaction.request.as_ref().unwrap();
         assert_eq!((&request.state, request.last), (&State::Cut, moment(1)), "{end}");
-        assert!(request.target.starts_with("/NotificationService"));
+        assert!(request.head.target.starts_with("/NotificationService"));
     }
 }
 

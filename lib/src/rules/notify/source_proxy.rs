@@ -61,7 +61,7 @@ fn state(view: &View<'_>, source: &Source<'_>) -> Draft {
     if let Some(row) = source.absolute {
         detail += &format!(
             "The request target is in absolute form ({}), as a client writes it to a proxy. ",
-            row.target
+            row.head.target
         );
         draft = draft.evidence(view, Some(row.flow), row.last, "request target in absolute form");
     }

@@ -117,10 +117,10 @@ impl<'v> Source<'v> {
         if row.is_post() {
             self.rows.push(row);
         }
-        for header in row.proxy_headers.iter() {
+        for header in row.head.proxy_headers.iter() {
             self.headers.entry(header.name.to_ascii_lowercase()).or_insert((row, header));
         }
-        if row.target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")) {
+        if row.head.target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")) {
             self.absolute = self.absolute.or(Some(row));
         }
         if !repeats(|a, b| a.flow == b.flow)
@@ -135,7 +135,7 @@ impl<'v> Source<'v> {
         if self.reply.is_none() {
             self.reply = foreign_reply(row);
         }
-        if !repeats(|a, b| (&a.host, a.listener) == (&b.host, b.listener))
+        if !repeats(|a, b| (&a.head.host, a.listener) == (&b.head.host, b.listener))
             && let Some(host) = host_address(row).filter(|host| *host != row.listener.ip)
         {
             // Two declared Cisco hosts are a cluster: the URL names the node that subscribed.
@@ -211,7 +211,7 @@ impl<'v> Source<'v> {
 
 /// The address that `Host` names, when it is one.
 fn host_address(row: &NotificationRow) -> Option<IpAddr> {
-    let host = row.host.as_deref()?.trim();
+    let host = row.head.host.as_deref()?.trim();
     if let Some(bracketed) = host.strip_prefix('[') {
         return bracketed.split(']').next()?.parse().ok();
     }
