@@ -14,8 +14,8 @@ use sibtrace_lab::ews;
 use sibtrace_lab::tcp::Side;
 use talk::{connection, lines, write};
 
-/// A command, and what must hold of its output besides.
-type Check = (&'static [&'static str], fn(&str));
+/// What must hold of an output.
+type Check = fn(&str);
 
 /// What somebody might put into a name. Each is followed by a mark by which it is found again.
 const EVIL: [(&str, &str); 12] = [
@@ -232,8 +232,8 @@ fn no_captured_string_acts_in_any_output() {
     let file = folder.path().join("evil.pcap");
     capture(&file);
     let file = file.to_str().unwrap();
-    let any: fn(&str) = |_| {};
-    let outputs: [Check; 10] = [
+    let any: Check = |_| {};
+    let outputs: [(&[&str], Check); 10] = [
         (&["analyze", "-v", "--color", "never"], any),
         (&["analyze", "-q"], any),
         (&["analyze", "--format", "json"], |text| drop(serde_json::from_str::<Value>(text).unwrap())),
@@ -251,7 +251,7 @@ fn no_captured_string_acts_in_any_output() {
     }
     // The others hold no name that somebody chose.
     let named = [Kind::Notifications, Kind::Imap, Kind::Smtp, Kind::Tls, Kind::Ews];
-    let formats: [(&str, fn(&str)); 4] =
+    let formats: [(&str, Check); 4] =
         [("csv", no_formula), ("ndjson", is_json), ("json", any), ("text", any)];
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pairs) {
         for (format, check) in formats {
@@ -265,7 +265,7 @@ fn no_captured_string_acts_in_any_output() {
 
 /// Runs a command, whose output must show captured strings where `shown` is true.
 #[track_caller]
-fn does_not_act(args: &[&str], shown: bool, check: fn(&str)) {
+fn does_not_act(args: &[&str], shown: bool, check: Check) {
     let written = sibtrace(args);
     assert!(!shown || written.to_lowercase().contains("evil"), "{args:?} shows nothing of it");
     if let Some(at) = written.find(acts) {
