@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::crew;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, VantageFacts};
+use crate::parallel;
 use crate::report::Report;
 use crate::rules::{self, Context, Findings, RULES, Rule};
 use crate::sink::Sink;
@@ -71,16 +72,16 @@ impl Analyzer {
     pub fn judge(&self, facts: &Facts) -> Report {
         let cx = Context::new(facts, &self.config);
         let own = self.rules.iter().map(|rule| &**rule);
-        let mut findings = Vec::new();
-        for rule in RULES.iter().copied().chain(own) {
+        let rules: Vec<_> = RULES.iter().copied().chain(own).collect();
+        let findings = parallel::map(self.config.threads(), &rules, |rule| {
             let meta = rule.meta();
+            let mut out = Findings::new(&meta);
             if cx.wants(&meta) {
-                let mut out = Findings::new(&meta);
                 rule.check(&cx, &mut out);
-                findings.extend(out.finish());
             }
-        }
-        Report::new(facts, findings, cx.path.as_ref())
+            out.finish()
+        });
+        Report::new(facts, findings.into_iter().flatten().collect(), cx.path.as_ref())
     }
 
     /// Reads and judges.

@@ -19,6 +19,7 @@ mod feed;
 pub mod flow;
 pub mod follow;
 pub mod packet;
+mod parallel;
 pub mod proto;
 pub mod records;
 pub mod report;

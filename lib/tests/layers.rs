@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The stages in the order of the data. `error`, `config`, `sink` and `time` are open to all; what stands in no list is the
+/// The stages in the order of the data. `error`, `config`, `sink`, `time` and `parallel` are open to all; what stands in no list is the
 /// roof, where the stages are put together.
 const STAGES: [&str; 8] = ["capture", "packet", "flow", "proto", "facts", "compare", "rules", "report"];
-const GROUND: [&str; 4] = ["error", "config", "sink", "time"];
+const GROUND: [&str; 5] = ["error", "config", "sink", "time", "parallel"];
 const ROOF: [&str; 10] =
     ["analyzer", "crew", "feed", "worker", "shard", "follow", "excerpt", "records", "schema", "lib"];
 

@@ -45,6 +45,7 @@ use std::collections::BTreeMap;
 use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
 use crate::flow::{Connection, FlowId};
+use crate::parallel;
 
 /// The facts of all vantage points, the Exchange side first.
 #[derive(Clone, Debug, Default)]
@@ -118,10 +119,22 @@ impl VantageFacts {
         let Gathered { files, coverage, pings, learnt } = gathered;
         let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
             learnt;
-        let connections = Table::ordered(connections, |connection| connection.id);
-        let (mut notifications, full) = notifications.finish();
-        let (imap, imap_full) = imap.finish(&connections, &config.ports, coverage.first);
+        let threads = config.threads();
+        let ((mut notifications, full), connections) = parallel::join(
+            threads,
+            || notifications.finish(),
+            || Table::ordered(connections, |connection| connection.id),
+        );
         let (limit, hits) = pings.limit();
+        let ((imap, imap_full), (reachability, vantage)) = parallel::join(
+            threads,
+            || imap.finish(&connections, &config.ports, coverage.first),
+            || {
+                copies::mark(&mut notifications, &connections);
+                let reach = reachability::reach(&connections, &config.ports, pings);
+                (reach, vantage::infer(&connections, &config.ports))
+            },
+        );
         let (smtp, smtp_full) = smtp.finish(&connections);
         let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
         limits.extend([full, imap_full, smtp_full, pairs]);
@@ -131,13 +144,12 @@ impl VantageFacts {
         limits.push(full);
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
-        copies::mark(&mut notifications, &connections);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
         let mut facts = VantageFacts {
-            vantage: vantage::infer(&connections, &config.ports),
+            vantage,
             subscriptions,
-            reachability: reachability::reach(&connections, &config.ports, pings),
+            reachability,
             files,
             coverage,
             ids: Vec::new(),

@@ -10,6 +10,7 @@ use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
 use crate::facts::{Facts, NotificationRow, Outcome, Table, VantageFacts, outcome};
 use crate::flow::{Connection, FlowId, Moment, Side};
+use crate::parallel;
 
 /// The facts of all vantage points and the settings to judge them by.
 #[derive(Debug)]
@@ -50,19 +51,26 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
+            let threads = config.threads();
+            let of_connections = || {
+                let failed = facts.connections.iter().filter(|connection| is_failed(connection));
+                (failed.collect(), is_one_way(&facts.connections))
+            };
+            let ((failed, one_way), sight) =
+                parallel::join(threads, of_connections, || Sight::new(facts, config));
             let mut view = View {
                 facts,
                 config,
                 first_capture,
-                sight: Sight::new(facts, config),
+                sight,
                 lives: Vec::new(),
                 sources: Vec::new(),
-                one_way: is_one_way(&facts.connections),
-                failed: facts.connections.iter().filter(|connection| is_failed(connection)).collect(),
+                one_way,
+                failed,
                 chains: OnceLock::new(),
             };
-            view.lives = notify::lives(&view);
-            view.sources = notify::seen(&view);
+            (view.lives, view.sources) =
+                parallel::join(threads, || notify::lives(&view), || notify::seen(&view));
             views.push(view);
             first_capture += facts.files.len();
         }

@@ -29,14 +29,17 @@ pub(super) fn request(target: &str, fields: Fields<'_>) -> Option<MapiRequest> {
 pub(super) fn reply(fields: Fields<'_>) -> Option<Box<MapiReply>> {
     let code = fields.text("X-ResponseCode").and_then(|code| code.trim().parse().ok());
     let set = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Set-Cookie"));
+    let context = set.filter_map(|(_, value)| value.split(|&byte| byte == b';').next()).find_map(context);
+    if code.is_none() && context.is_none() {
+        return None;
+    }
     let backend = ["X-BEServer", "X-TargetBEServer", "X-CalculatedBETarget"];
-    let reply = MapiReply {
+    Some(Box::new(MapiReply {
         code,
-        context: set.filter_map(|(_, value)| value.split(|&byte| byte == b';').next()).find_map(context),
+        context,
         frontend: fields.text("X-FEServer"),
         backend: backend.into_iter().find_map(|name| fields.text(name)).or_else(|| fields.text("X-DiagInfo")),
-    };
-    (reply.code.is_some() || reply.context.is_some()).then(|| Box::new(reply))
+    }))
 }
 
 /// The digest of the session's cookie.
