@@ -2,10 +2,11 @@
 
 mod twice;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sibtrace::Capture;
+use sibtrace::{Capture, Error};
 
 use crate::exit::{Failure, Result};
 use crate::output::clean;
@@ -42,19 +43,16 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
     }
     let candidates = expand(paths)?;
     if let [Candidate { path, named: true }] = candidates.as_slice() {
-        return Ok(complete(Capture::open(path)?, vec![path.clone()]));
+        return Ok(complete(capture_at(path)?, vec![path.clone()]));
     }
     let mut incomplete = false;
-    let mut readable = Vec::new();
+    let (mut captures, mut files) = (Vec::new(), Vec::new());
     for Candidate { path, named } in candidates {
-        // A pipe can be opened once only; whether it holds a capture shows when it is read.
-        let is_pipe = path.metadata().is_ok_and(|there| !there.is_file());
-        let probe = match is_pipe {
-            true => Ok(()),
-            false => Capture::open(&path).map(drop),
-        };
-        match probe {
-            Ok(()) => readable.push(path),
+        match capture_at(&path) {
+            Ok(capture) => {
+                captures.push(capture);
+                files.push(path);
+            }
             Err(error) if named => {
                 incomplete = true;
                 say("error", &clean::text(&error.to_string()));
@@ -62,10 +60,19 @@ pub(crate) fn open(paths: &[PathBuf]) -> Result<Inputs> {
             Err(error) => warn(&format!("skipped {error}")),
         }
     }
-    if readable.is_empty() {
+    if captures.is_empty() {
         return Err(Failure::Usage("none of the files can be read".to_owned()));
     }
-    Ok(Inputs { capture: Capture::open_set(readable.clone())?, files: readable, incomplete })
+    Ok(Inputs { capture: Capture::join(captures)?, files, incomplete })
+}
+
+/// Opens one capture. From a pipe with a name it comes as from standard input.
+fn capture_at(path: &Path) -> sibtrace::error::Result<Capture> {
+    if path.metadata().is_ok_and(|there| there.is_file()) {
+        return Capture::open(path);
+    }
+    let pipe = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    Capture::from_reader(path, UntilInterrupted::new(pipe))
 }
 
 fn complete(capture: Capture, files: Vec<PathBuf>) -> Inputs {

@@ -21,17 +21,20 @@ fn interrupt(child: &Child) {
     assert!(status.success());
 }
 
-#[test]
-fn an_interrupt_while_a_pipe_stays_open_gives_what_was_found_so_far() {
-    let mut child = Command::new(PROGRAM)
-        .args(["analyze", "-", "--format", "json"])
-        .stdin(Stdio::piped())
+fn analyze(inputs: &[&Path], stdin: Stdio) -> Child {
+    Command::new(PROGRAM)
+        .args(["analyze", "--format", "json"])
+        .args(inputs)
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Interrupts an analysis whose input comes by `pipe`, which stays open, and gives its report.
+fn interrupted(mut child: Child, mut pipe: impl Write) -> serde_json::Value {
     // More than pipe and program hold before the analysis begins: when all is written, it is under way.
-    let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(&traffic(4 << 20)).unwrap();
     interrupt(&child);
     let mut text = String::new();
@@ -40,7 +43,42 @@ fn an_interrupt_while_a_pipe_stays_open_gives_what_was_found_so_far() {
     drop(pipe);
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["partial"], true);
+    report
+}
+
+#[test]
+fn an_interrupt_while_a_pipe_stays_open_gives_what_was_found_so_far() {
+    let mut child = analyze(&[Path::new("-")], Stdio::piped());
+    let pipe = child.stdin.take().unwrap();
+    let report = interrupted(child, pipe);
     assert!(report["summary"]["notifications"]["total"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn an_interrupt_while_a_named_pipe_stays_open_gives_what_was_found_so_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, file) = (folder.path().join("pipe"), folder.path().join("file.pcap"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(&file, traffic(20_000)).unwrap();
+    for inputs in [&[pipe.as_path()][..], &[&file, &pipe]] {
+        let child = analyze(inputs, Stdio::null());
+        let report = interrupted(child, std::fs::File::create(&pipe).unwrap());
+        assert!(report["summary"]["notifications"]["total"].as_u64().unwrap() > 100);
+        assert_eq!(report["captures"].as_array().unwrap().len(), inputs.len());
+    }
+}
+
+#[test]
+fn an_interrupt_before_a_named_pipe_says_anything_ends_the_program_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = analyze(&[&pipe], Stdio::null());
+    // Opening a pipe waits for the other end: the program waits for the first byte from here on.
+    let open = std::fs::File::create(&pipe).unwrap();
+    interrupt(&child);
+    assert!(!child.wait().unwrap().success());
+    drop(open);
 }
 
 /// Analyzes a capture where no file may be longer than half a kilobyte.

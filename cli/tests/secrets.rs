@@ -1,21 +1,25 @@
 //! Passwords, NTLM responses and SASL messages in a capture stay out of everything that is written about it.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers outside of test functions may fail as tests do.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod talk;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sibtrace::records::Kind;
-use sibtrace_lab::container::{Container, Order, Record};
-use sibtrace_lab::cuc::{Lab, at};
-use sibtrace_lab::link::Link;
-use sibtrace_lab::site::{far, near};
-use sibtrace_lab::tcp::{Conversation, Side, Stack};
+use sibtrace_lab::cuc::Lab;
+use sibtrace_lab::rpc::EMSMDB;
+use sibtrace_lab::tcp::Side;
+use talk::{connection, lines, write};
 
 /// Every password holds this, and nothing else in the capture does.
 const SENTINEL: &str = "Sentinel";
+/// Every message holds this. `follow`, which shows what was sent, shows it too.
+const MESSAGE: &str = "Dear Dr. Bodkin, the diagnosis";
+/// Connections in the capture.
+const STREAMS: u64 = 17;
 
 /// What must not appear: the passwords as planted, decoded or not.
 struct Planted(Vec<String>);
@@ -36,23 +40,6 @@ impl Planted {
     }
 }
 
-/// The lines of a connection: `C: ` from the client, `S: ` from the server.
-fn connection(lab: &mut Lab, second: u64, port: u16, lines: &[String]) {
-    let client = near(IpAddr::V4(Ipv4Addr::new(10, 10, 50, 21)), Stack::Linux);
-    let server = far(IpAddr::V4(Ipv4Addr::new(10, 10, 20, 11)), Stack::Windows);
-    let source = lab.next_port();
-    let mut talk = Conversation::new(&mut lab.trace, at(0, second), (client, source), (server, port));
-    talk.handshake();
-    for line in lines {
-        let (who, text) = line.split_at(3);
-        let side = if who == "C: " { Side::Originator } else { Side::Responder };
-        talk.send(side, format!("{text}\r\n").as_bytes());
-    }
-    talk.fin(Side::Responder);
-    talk.fin(Side::Originator);
-    talk.ack(Side::Responder);
-}
-
 /// An NTLM message of type 3 (MS-NLMP 2.2.1.3) of `CORP\agent` with this response.
 fn ntlm(response: &[u8]) -> Vec<u8> {
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
@@ -70,6 +57,33 @@ fn ntlm(response: &[u8]) -> Vec<u8> {
     message.extend(1u32.to_le_bytes());
     fields.iter().for_each(|field| message.extend(field));
     message
+}
+
+/// A bind to the mailbox interface (C706, 12.6) and the AUTH3 with the answer to a challenge that follows (MS-RPCE, 2.2.2.5).
+fn rpc(message: &[u8]) -> Vec<(Side, Vec<u8>)> {
+    let pdu = |kind: u8, body: &[u8], token: &[u8]| {
+        let length = (16 + body.len() + 8 + token.len()) as u16;
+        let mut pdu = [&[5, 0, kind, 3, 0x10, 0, 0, 0][..], &length.to_le_bytes()].concat();
+        pdu.extend((token.len() as u16).to_le_bytes());
+        // The call, the body, and how it is protected: NTLM, encrypted.
+        pdu.extend([&[1, 0, 0, 0][..], body, &[10, 6, 0, 0, 0, 0, 0, 0], token].concat());
+        pdu
+    };
+    let (uuid, version) = EMSMDB;
+    let bind = [
+        &[0xd0, 0x16, 0xd0, 0x16, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0][..],
+        &uuid,
+        &version.to_le_bytes(),
+        &[
+            0x04, 0x5d, 0x88, 0x8a, 0xeb, 0x1c, 0xc9, 0x11, 0x9f, 0xe8, 0x08, 0, 0x2b, 0x10, 0x48, 0x60, 2,
+            0, 0, 0,
+        ],
+    ];
+    let negotiate = b"NTLMSSP\0\x01\0\0\0\x07\x82\x08\xa2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    vec![
+        (Side::Originator, pdu(0x0b, &bind.concat(), negotiate)),
+        (Side::Originator, pdu(0x10, &[0; 4], message)),
+    ]
 }
 
 /// A capture with log-ins of every kind, and what was planted in it.
@@ -98,9 +112,9 @@ fn capture(path: &Path) -> Planted {
         format!("C: {blob}"),
         format!("S: 500 5.3.3 Unrecognized command '{blob}'"),
     ]);
-    connection(&mut lab, 1, 25, &smtp);
+    connection(&mut lab, 1, 25, &lines(&smtp));
     // The same without its beginning, on a port that says nothing.
-    connection(&mut lab, 5, 2525, &smtp[2..]);
+    connection(&mut lab, 5, 2525, &lines(&smtp[2..]));
 
     let password = planted.password("smtp-plain");
     let blob = planted.base64(format!("\0agent\0{password}"));
@@ -109,7 +123,7 @@ fn capture(path: &Path) -> Planted {
         format!("C: AUTH PLAIN {blob}"),
         format!("S: 535 5.7.8 Error: authentication failed: {blob}"),
     ]);
-    connection(&mut lab, 10, 587, &smtp);
+    connection(&mut lab, 10, 587, &lines(&smtp));
 
     let blob = planted.base64(ntlm(b"24 bytes SMTP response 1"));
     let mut smtp = begin();
@@ -121,7 +135,7 @@ fn capture(path: &Path) -> Planted {
         format!("C: {blob}"),
         line("S: 535 5.7.3 Authentication unsuccessful"),
     ]);
-    connection(&mut lab, 15, 25, &smtp);
+    connection(&mut lab, 15, 25, &lines(&smtp));
 
     let greeting = || line("S: * OK The Microsoft Exchange IMAP4 service is ready.");
     let password = planted.password("imap-login");
@@ -134,7 +148,7 @@ fn capture(path: &Path) -> Planted {
         format!("C: {password}"),
         line("S: a2 NO LOGIN failed."),
     ];
-    connection(&mut lab, 20, 143, &imap);
+    connection(&mut lab, 20, 143, &lines(&imap));
 
     let password = planted.password("imap-plain");
     let plain = planted.base64(format!("\0agent\0{password}"));
@@ -150,7 +164,7 @@ fn capture(path: &Path) -> Planted {
         format!("C: {response}"),
         line("S: b2 NO AUTHENTICATE failed."),
     ];
-    connection(&mut lab, 25, 143, &imap);
+    connection(&mut lab, 25, 143, &lines(&imap));
 
     let password = planted.password("http-basic");
     let basic = planted.base64(format!("agent:{password}"));
@@ -162,16 +176,61 @@ fn capture(path: &Path) -> Planted {
             ),
             line("S: HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"),
         ];
-        connection(&mut lab, second, 80, &http);
+        connection(&mut lab, second, 80, &lines(&http));
     }
 
-    lab.trace.sort();
-    let packets = lab.trace.packets.iter().zip(1..);
-    let records: Vec<Record> = packets
-        .map(|(packet, number)| Record::new(packet.time, Link::Ethernet.wrap(packet, number), usize::MAX))
-        .collect();
-    let file = Container::PcapMicro(Order::Little).write(&records, Link::Ethernet.number());
-    std::fs::write(path, file).unwrap();
+    // What is new every time is no less a secret while it lasts.
+    let token = planted.base64(b"a token that lets its bearer in");
+    let ticket =
+        planted.base64([&b"\x60\x82\x01\x00\x06\x06\x2b\x06\x01\x05\x05\x02"[..], &[0x5a; 244]].concat());
+    let digest = planted.password("http-digest");
+    let credentials = [
+        format!("Authorization: Bearer {token}"),
+        format!("Authorization: Negotiate {ticket}"),
+        format!("Authorization: Digest username=\"agent\", response=\"{digest}\""),
+        format!("Proxy-Authorization: Basic {}", planted.base64("agent:proxy-password-5521")),
+    ];
+    for (second, field) in (40..).zip(credentials) {
+        let http = [
+            format!("C: GET /EWS/Exchange.asmx HTTP/1.1\r\nHost: ex01\r\n{field}\r\n"),
+            line("S: HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"),
+        ];
+        connection(&mut lab, second, 80, &lines(&http));
+    }
+    let bearer = planted.base64("user=agent\x01auth=Bearer mail-token-7714\x01\x01");
+    let imap =
+        [greeting(), format!("C: c1 AUTHENTICATE XOAUTH2 {bearer}"), line("S: c1 NO AUTHENTICATE failed.")];
+    connection(&mut lab, 50, 143, &lines(&imap));
+    let mut smtp = begin();
+    smtp.extend([format!("C: AUTH XOAUTH2 {bearer}"), line("S: 535 5.7.3 Authentication unsuccessful")]);
+    connection(&mut lab, 52, 587, &lines(&smtp));
+
+    let smtp = [
+        line("S: 220 ex01.corp.example.com Microsoft ESMTP MAIL Service ready"),
+        line("C: EHLO uccx"),
+        line("S: 250 Hello"),
+        line("C: MAIL FROM:<a@example.com>"),
+        line("S: 250 2.1.0 Sender OK"),
+        line("C: RCPT TO:<b@example.com>"),
+        line("S: 250 2.1.5 Recipient OK"),
+        line("C: DATA"),
+        line("S: 354 Start mail input; end with <CRLF>.<CRLF>"),
+        format!("C: Subject: report\r\n\r\n{MESSAGE}\r\n."),
+        line("S: 550 5.7.1 Message rejected"),
+    ];
+    connection(&mut lab, 53, 25, &lines(&smtp));
+    let imap = [
+        greeting(),
+        line("C: d1 FETCH 1 BODY[]"),
+        format!("S: * 1 FETCH (BODY[] {{{}}}\r\n{MESSAGE})", MESSAGE.len()),
+        line("S: d1 OK FETCH completed."),
+    ];
+    connection(&mut lab, 54, 143, &lines(&imap));
+
+    planted.0.push("RPC response 4".to_owned());
+    connection(&mut lab, 55, 135, &rpc(&ntlm(b"24 bytes RPC response 4.")));
+
+    write(lab, path);
     planted
 }
 
@@ -189,8 +248,10 @@ fn no_output_shows_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     let planted = capture(&folder.path().join("a.pcap"));
     let mut runs: Vec<Vec<String>> = Vec::new();
-    for format in ["text", "json", "ndjson"] {
+    for format in ["text", "json", "ndjson", "html", "sarif"] {
         runs.push(["analyze", "a.pcap", "-v", "--format", format].map(str::to_owned).to_vec());
+    }
+    for format in ["text", "json", "ndjson"] {
         let both = ["compare", "--exchange", "a.pcap", "--cuc", "a.pcap", "-v", "--format", format];
         runs.push(both.map(str::to_owned).to_vec());
     }
@@ -204,8 +265,8 @@ fn no_output_shows_a_secret() {
             runs.push(args.iter().chain(files).map(|arg| arg.to_string()).collect());
         }
     }
-    for stream in 0..8 {
-        runs.push(["follow", "a.pcap", "--stream", &stream.to_string()].map(str::to_owned).to_vec());
+    for stream in 0..STREAMS {
+        runs.push(["follow", "a.pcap", "-v", "--stream", &stream.to_string()].map(str::to_owned).to_vec());
     }
     for args in runs {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -217,6 +278,25 @@ fn no_output_shows_a_secret() {
         for secret in &planted.0 {
             assert!(!written.contains(secret.as_str()), "{args:?} shows {secret}: {written}");
         }
+        assert!(args[0] == "follow" || !written.contains(MESSAGE), "{args:?} shows a message: {written}");
+    }
+    let output = run(folder.path(), &["follow", "a.pcap", "--stream", &STREAMS.to_string()]);
+    assert_eq!(output.status.code(), Some(2), "there are more connections, which nobody followed");
+}
+
+#[test]
+fn no_comment_in_a_copy_shows_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let planted = capture(&folder.path().join("a.pcap"));
+    let output = run(folder.path(), &["annotate", "a.pcap", "-v", "-o", "copy.pcapng"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let count = |name: &str, secret: &str| {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap();
+        bytes.windows(secret.len()).filter(|window| *window == secret.as_bytes()).count()
+    };
+    // The packets hold them; whatever is added must not.
+    for secret in planted.0.iter().map(String::as_str).chain([SENTINEL]) {
+        assert_eq!(count("copy.pcapng", secret), count("a.pcap", secret), "{secret}");
     }
 }
 

@@ -2,17 +2,17 @@
 //! of the fuzz targets. The chance is the same in every run.
 
 mod entry;
+mod samples;
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use sibtrace::capture::Record;
-use sibtrace::follow::Content;
+use samples::{captures_below, testdata};
+use sibtrace::Capture;
 use sibtrace::proto::Ntlm;
 use sibtrace::proto::x509::Certificate;
-use sibtrace::{Analyzer, Capture, Config};
 
 type Target = fn(&[u8]);
 
@@ -29,36 +29,9 @@ const TARGETS: [Target; 9] = [
     entry::analyze,
 ];
 
-/// Larger captures would only take longer.
-const LARGEST: u64 = 128 << 10;
-
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")
-}
-
 /// Every capture of testdata that is small enough.
 fn captures() -> Vec<Vec<u8>> {
     captures_below(&testdata()).iter().map(|path| fs::read(path).expect("the capture is there")).collect()
-}
-
-/// The captures below a folder that are small enough.
-fn captures_below(folder: &Path) -> Vec<PathBuf> {
-    let mut folders = vec![folder.to_path_buf()];
-    let mut paths = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("testdata is there") {
-            let entry = entry.expect("an entry can be read");
-            let (path, about) = (entry.path(), entry.metadata().expect("an entry can be read"));
-            let is_source = path.ends_with("lab");
-            if about.is_dir() && !is_source {
-                folders.push(path);
-            } else if about.is_file() && about.len() <= LARGEST && path.to_string_lossy().contains("cap") {
-                paths.push(path);
-            }
-        }
-    }
-    paths.sort();
-    paths
 }
 
 fn chance() -> TestRng {
@@ -99,57 +72,6 @@ fn damaged_captures_are_read_and_diagnosed() {
     }
 }
 
-/// Link type, time and bytes of each record that can be read.
-fn records_of(capture: Vec<u8>) -> Vec<(u32, i64, Vec<u8>)> {
-    let Ok(capture) = Capture::from_bytes("swept", capture) else { return Vec::new() };
-    let keep = |record: Record| (record.link_type().0, record.time().nanos(), record.bytes().to_vec());
-    capture.records().map_while(Result::ok).map(keep).collect()
-}
-
-fn finds_damage(capture: &[u8]) -> bool {
-    let Ok(capture) = Capture::from_bytes("swept", capture.to_vec()) else { return true };
-    let analyzer = Analyzer::new(Config::default()).expect("the default settings are valid");
-    analyzer
-        .run([capture])
-        .is_ok_and(|report| report.findings.iter().any(|found| found.rule == "capture-damaged"))
-}
-
-/// Cuts and flips at `places` places spread over the capture; what lies before the damage must read as before.
-fn sweep(name: &Path, original: &[u8], places: usize) {
-    let whole = records_of(original.to_vec());
-    // Where the way goes on behind damage is found by looking ahead, so that more damage may change it.
-    let is_damaged = finds_damage(original);
-    let mut rng = chance();
-    for number in 0..places {
-        let at = original.len() * number / places;
-        let before = records_of(original[..at].to_vec());
-        assert!(whole.starts_with(&before), "{}: cut at byte {at}", name.display());
-        let mut flipped = original.to_vec();
-        flipped[at] ^= 1 << (rng.next_u32() % 8);
-        let after = records_of(flipped.clone());
-        assert!(is_damaged || after.starts_with(&before), "{}: flip in byte {at}", name.display());
-        entry::analyze(&original[..at]);
-        entry::analyze(&flipped);
-        // Reading two ends costs twice as much.
-        if number % 8 == 0 {
-            entry::compare(&flipped);
-        }
-    }
-}
-
-/// `SIBTRACE_CAPTURES` names a folder of more captures, `SIBTRACE_SWEEP` the number of places in each.
-#[test]
-fn what_lies_before_the_damage_reads_as_before() {
-    let places = env::var("SIBTRACE_SWEEP").map_or(2, |places| places.parse().expect("a number"));
-    let mut folders = vec![testdata()];
-    folders.extend(env::var_os("SIBTRACE_CAPTURES").map(PathBuf::from));
-    let paths: Vec<_> = folders.iter().flat_map(|folder| captures_below(folder)).collect();
-    for path in &paths {
-        sweep(path, &fs::read(path).expect("the capture is there"), places);
-    }
-    println!("{} captures, {} damaged copies", paths.len(), paths.len() * places * 2);
-}
-
 #[test]
 fn damaged_packets_are_sliced() {
     let mut rng = chance();
@@ -174,13 +96,7 @@ fn damaged_dialogues_are_dissected() {
         let capture = Capture::open(&capture).expect("the example is there");
         let Some(followed) = capture.follow(stream, &mut ()).expect("it can be read") else { break };
         for size in [1, 10, 255] {
-            let mut dialogue = vec![0, size];
-            for piece in &followed.pieces {
-                if let Content::Bytes(bytes) = &piece.content {
-                    dialogue.extend_from_slice(bytes);
-                    dialogue.extend_from_slice(entry::TURN);
-                }
-            }
+            let mut dialogue = entry::dialogue(&followed, size);
             entry::dissect(&dialogue);
             change(&mut rng, &mut dialogue[2..]);
             entry::dissect(&dialogue);

@@ -1,7 +1,7 @@
 //! The report depends neither on how many threads make it nor on how the packets are stored.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -120,6 +120,26 @@ impl Packing {
     }
 }
 
+/// Bytes that come in pieces of any size, and only once.
+struct Pipe {
+    file: fs::File,
+    most: usize,
+}
+
+impl Pipe {
+    fn open(path: &Path, most: usize) -> sibtrace::error::Result<Capture> {
+        let file = fs::File::open(path).expect("it was written");
+        Capture::from_reader(path, Pipe { file, most })
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.most);
+        self.file.read(&mut buffer[..most])
+    }
+}
+
 /// A report without what says how the packets are stored: evidence names its frames as numbered through all files.
 fn stripped(report: &Report) -> Value {
     let mut report = serde_json::to_value(report).expect("a report is plain data");
@@ -168,10 +188,13 @@ fn any_way_to_store_the_packets_gives_the_same_report() {
     let folder = std::env::temp_dir().join(format!("sibtrace-same-{}", std::process::id()));
     let packing =
         prop_oneof![Just(Packing::Plain), Just(Packing::Gzip), Just(Packing::Zstd), Just(Packing::Lz4)];
-    let ways = (0..captures.len(), 1usize..9, packing, proptest::collection::vec(any::<usize>(), 0..10));
+    // Files, or pipes that give so many bytes at a time.
+    let pieces = proptest::option::of(1usize..5000);
+    let cuts = proptest::collection::vec(any::<usize>(), 0..10);
+    let ways = (0..captures.len(), 1usize..9, packing, pieces, cuts);
     let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config);
-    let result = runner.run(&ways, |(index, threads, packing, cuts)| {
+    let result = runner.run(&ways, |(index, threads, packing, pieces, cuts)| {
         let (path, pcap) = &captures[index];
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
@@ -181,7 +204,14 @@ fn any_way_to_store_the_packets_gives_the_same_report() {
             files.push(folder.join(format!("{}.pcap", 99 - number)));
             fs::write(&files[number], packing.pack(bytes))?;
         }
-        let capture = Capture::open_set(files).expect("they are captures");
+        let capture = match pieces {
+            None => Capture::open_set(files),
+            Some(most) => {
+                let pipes = files.iter().map(|path| Pipe::open(path, most));
+                pipes.collect::<sibtrace::error::Result<Vec<_>>>().and_then(Capture::join)
+            }
+        };
+        let capture = capture.expect("they are captures");
         let report = stripped(&analyze(capture, threads).expect("they can be read"));
         prop_assert_eq!(&report, &whole[index], "{}", path.display());
         Ok(())

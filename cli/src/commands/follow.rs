@@ -55,9 +55,10 @@ pub(crate) fn run(args: &Follow, look: &Look) -> Result<Exit> {
             .iter()
             .try_for_each(|piece| output.text(&text::redacted(piece, &clock, redactor), look.color))
     })?;
-    Ok(match incomplete {
-        true => Exit::Unusable,
-        false => Exit::Success,
+    Ok(match (progress::is_interrupted(), incomplete) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Unusable,
+        (false, false) => Exit::Success,
     })
 }
 

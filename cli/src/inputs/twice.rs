@@ -1,11 +1,10 @@
 //! Input that is read twice: first to be understood, then to be shown or copied.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
-use sibtrace::Capture;
-use tempfile::NamedTempFile;
+use sibtrace::{Capture, Error};
 
 use super::{Inputs, complete, open};
 use crate::exit::{Failure, Result};
@@ -43,13 +42,19 @@ impl Again {
     pub(crate) fn open(self) -> Result<Capture> {
         Ok(match self {
             Again::Files(files) => Capture::open_set(files)?,
-            Again::Kept(file) => Capture::from_reader("-", file)?,
+            Again::Kept(mut file) => {
+                file.rewind().map_err(|source| Error::Read { path: "-".into(), offset: 0, source })?;
+                Capture::from_reader("-", file)?
+            }
         })
     }
 }
 
+/// Copies standard input into a file without a name, which is gone when the program is. Both handles share one place
+/// in it: the second is for when the first has been read.
 fn keep() -> io::Result<(File, File)> {
-    let mut kept = NamedTempFile::new()?;
+    let mut kept = tempfile::tempfile()?;
     io::copy(&mut io::stdin().lock(), &mut kept)?;
-    Ok((kept.reopen()?, kept.reopen()?))
+    kept.rewind()?;
+    Ok((kept.try_clone()?, kept))
 }

@@ -105,12 +105,17 @@ impl Capture {
     /// If one of the files cannot be opened or is no capture, or if there are none or more than 65536.
     pub fn open_set<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
         let members = paths.into_iter().map(|path| Member::path(path.into())).collect::<Result<Vec<_>>>()?;
-        let cause = match members.len() {
-            0 => "no file was named".to_owned(),
-            1..=MAX_FILES => return Ok(Capture::of(members)),
-            count => format!("{count} files are more than the {MAX_FILES} that one capture may have"),
-        };
-        Err(Error::NoInput { cause })
+        Capture::set(members)
+    }
+
+    /// Makes one capture of several from the same point of the network, however each was opened, as
+    /// [`open_set`](Capture::open_set) does with files.
+    ///
+    /// # Errors
+    ///
+    /// If there is no file in them, or more than 65536.
+    pub fn join(captures: impl IntoIterator<Item = Capture>) -> Result<Self> {
+        Capture::set(captures.into_iter().flat_map(|capture| capture.members).collect())
     }
 
     /// Takes a capture from a reader, such as standard input; `name` stands for the path in what is reported.
@@ -167,6 +172,15 @@ impl Capture {
 
     fn of(members: Vec<Member>) -> Self {
         Capture { members, vantage: None }
+    }
+
+    fn set(members: Vec<Member>) -> Result<Self> {
+        let cause = match members.len() {
+            0 => "no file was named".to_owned(),
+            1..=MAX_FILES => return Ok(Capture::of(members)),
+            count => format!("{count} files are more than the {MAX_FILES} that one capture may have"),
+        };
+        Err(Error::NoInput { cause })
     }
 }
 

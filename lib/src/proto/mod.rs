@@ -116,3 +116,19 @@ pub(crate) struct Ends {
     /// Responder.
     pub(crate) resp: Endpoint,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_protocol_has_words_for_fuzzing() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dict/dissect");
+        for protocol in PROTOCOLS {
+            let words = folder.join(protocol.name).with_extension("dict");
+            assert!(words.is_file(), "{} is missing", words.display());
+        }
+    }
+}

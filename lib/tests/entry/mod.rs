@@ -3,10 +3,12 @@
 #![allow(dead_code, unreachable_pub)]
 
 use sibtrace::capture::LinkType;
+use sibtrace::flow::Dir;
+use sibtrace::follow::{Content, Follow};
 use sibtrace::proto::Ntlm;
 use sibtrace::proto::x509::{Certificate, ServerName};
 use sibtrace::records::{Kind, records};
-use sibtrace::{Analyzer, Capture, Config, Vantage, packet};
+use sibtrace::{Analyzer, Capture, Config, Facts, Report, Vantage, packet};
 
 /// The bytes are a capture file.
 pub fn capture(data: &[u8]) {
@@ -56,9 +58,28 @@ pub fn stream(data: &[u8]) {
 /// Where the direction of a dialogue turns, in the bytes that [`dissect`] takes.
 pub const TURN: &[u8] = b"\xff\xff";
 
+/// Where the servers of the dialogues listen: dissectors are asked in the order of ports first.
+const PORTS: [u16; 8] = [7080, 50020, 80, 443, 143, 25, 135, 9999];
+
+/// A connection as the bytes that [`dissect`] takes; what was not captured is left out.
+pub fn dialogue(followed: &Follow, size: u8) -> Vec<u8> {
+    let port = PORTS.iter().position(|port| *port == followed.resp.port).unwrap_or(PORTS.len() - 1);
+    let mut dialogue = vec![port as u8, size];
+    let mut turn = Dir::Orig;
+    for piece in &followed.pieces {
+        if let Content::Bytes(bytes) = &piece.content {
+            if piece.dir != turn {
+                dialogue.extend_from_slice(TURN);
+                turn = piece.dir;
+            }
+            dialogue.extend_from_slice(bytes);
+        }
+    }
+    dialogue
+}
+
 /// The bytes are a dialogue without losses: the port, the size of the segments, then what the sides say in turn.
 pub fn dissect(data: &[u8]) {
-    const PORTS: [u16; 8] = [7080, 50020, 80, 443, 143, 25, 135, 9999];
     let [port, size, said @ ..] = data else { return };
     let mut rest = said;
     let port = PORTS[usize::from(*port) % PORTS.len()];
@@ -134,7 +155,12 @@ pub fn x509(data: &[u8]) {
 
 /// The bytes are a capture file that is diagnosed.
 pub fn analyze(data: &[u8]) {
-    learn(data, Config::default());
+    study(data);
+}
+
+/// What is seen and found in a capture file, if the bytes are one.
+pub fn study(data: &[u8]) -> Option<(Facts, Report)> {
+    learn(data, Config::default())
 }
 
 /// The bytes are a capture file of one end; the other end has the first half of it.
@@ -147,14 +173,17 @@ pub fn compare(data: &[u8]) {
     std::hint::black_box(records(Kind::Pairs, &facts, analyzer.config()).count());
 }
 
-fn learn(capture: &[u8], config: Config) {
-    let Ok(capture) = Capture::from_bytes("fuzz", capture.to_vec()) else { return };
+fn learn(capture: &[u8], mut config: Config) -> Option<(Facts, Report)> {
+    // Alone or shared out: the same input always takes the same way.
+    config.threads = 1 + capture.len() % 2;
+    let capture = Capture::from_bytes("fuzz", capture.to_vec()).ok()?;
     let analyzer = Analyzer::new(config).expect("no rule is named");
     let (facts, _) = analyzer.facts([capture], &mut ());
-    std::hint::black_box(analyzer.judge(&facts));
     for kind in Kind::ALL {
         std::hint::black_box(records(kind, &facts, analyzer.config()).count());
     }
+    let report = analyzer.judge(&facts);
+    Some((facts, report))
 }
 
 /// A capture of one connection in the making.

@@ -3,7 +3,8 @@
 //! HTTP `Authorization` and `Proxy-Authorization`, the arguments of IMAP `LOGIN` and `AUTHENTICATE` and of SMTP `AUTH`,
 //! and the lines of the SASL dialogue that follows (RFC 4954, RFC 9051 section 6.2.2). The protocol is not asked for:
 //! a line that looks like a credential is treated as one. What was said in a SASL dialogue is a secret for the rest of the
-//! connection: a client that is out of step says it again, and the server quotes it.
+//! connection: a client that is out of step says it again, and the server quotes it. An NTLM message that answers a
+//! challenge stands as it is in DCE/RPC: from its fields on, all of it is a secret.
 
 use sibtrace::flow::Dir;
 use sibtrace::follow::{Content, Piece};
@@ -15,6 +16,12 @@ const WORD: usize = 8;
 /// Words that are looked for, and their longest part.
 const WORDS: usize = 32;
 const WORD_PART: usize = 64;
+/// How an AUTHENTICATE_MESSAGE begins (MS-NLMP, 2.2.1.3).
+const NTLM: &[u8] = b"NTLMSSP\0\x03\0\0\0";
+/// Where lengths and offsets of its responses and of the session key stand.
+const NTLM_FIELDS: [usize; 3] = [12, 20, 52];
+/// How long it is taken to be where its fields are missing.
+const NTLM_LENGTH: usize = 1 << 10;
 
 /// Replaces the credentials in both directions of one connection.
 pub(crate) fn credentials(pieces: &mut [Piece]) {
@@ -48,6 +55,8 @@ struct Side {
     secret: Secret,
     /// The next line goes on with the credentials of this one.
     goes_on: bool,
+    /// Bytes that an NTLM message still has.
+    ntlm: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,10 +75,14 @@ impl Mask {
     fn bytes(&mut self, dir: Dir, bytes: &[u8]) -> Vec<u8> {
         let mut masked: Vec<u8> = bytes.iter().map(|byte| self.byte(dir, *byte)).collect();
         for word in &self.said {
-            while let Some(at) = masked.windows(word.len()).position(|window| window == word) {
-                masked[at..at + word.len()].fill(b'*');
+            let mut rest = masked.as_mut_slice();
+            while let Some(at) = rest.windows(word.len()).position(|window| window == word) {
+                let (repeated, after) = rest[at..].split_at_mut(word.len());
+                repeated.fill(b'*');
+                rest = after;
             }
         }
+        self.sides[dir as usize].ntlm(&mut masked, bytes);
         masked
     }
 
@@ -140,6 +153,33 @@ impl Mask {
     }
 }
 
+impl Side {
+    /// Masks the NTLM messages that are in `bytes`, or began before.
+    fn ntlm(&mut self, mut masked: &mut [u8], mut bytes: &[u8]) {
+        loop {
+            let secret = self.ntlm.min(bytes.len());
+            let (hidden, after) = masked.split_at_mut(secret);
+            hidden.fill(b'*');
+            self.ntlm -= secret;
+            let rest = &bytes[secret..];
+            let Some(at) = rest.windows(NTLM.len()).position(|window| window == NTLM) else { return };
+            self.ntlm = ntlm_length(&rest[at..]) - NTLM.len();
+            (masked, bytes) = (&mut after[at + NTLM.len()..], &rest[at + NTLM.len()..]);
+        }
+    }
+}
+
+/// How long an NTLM message is, up to the end of its secrets.
+fn ntlm_length(message: &[u8]) -> usize {
+    let end = |field: usize| {
+        let [low, high, _, _, offset @ ..] = message.get(field..)?.first_chunk::<8>()?;
+        let length = usize::from(u16::from_le_bytes([*low, *high]));
+        Some(length + u32::from_le_bytes(*offset) as usize)
+    };
+    let ends = NTLM_FIELDS.map(|field| end(field).unwrap_or(NTLM_LENGTH));
+    ends.into_iter().fold(NTLM.len(), usize::max)
+}
+
 /// What is secret after the start of a line, which ends in a space or colon.
 fn secret_after(start: &[u8]) -> Secret {
     let start = start.trim_ascii_end();
@@ -191,6 +231,35 @@ mod tests {
             masked(&[(Orig, "Proxy-Authorization:NTLM c2VjcmV0\r\n")]),
             "Proxy-Authorization:NTLM ********\r\n"
         );
+    }
+
+    #[test]
+    fn what_is_said_again_is_looked_for_once() {
+        // Asterisks in place of asterisks leave as many to be found.
+        for word in ["c2VjcmV0", "********"] {
+            let again = format!("{word} ").repeat(20_000);
+            let shown = masked(&[(Orig, &format!("AUTH PLAIN {word}\r\n")), (Resp, &again)]);
+            assert_eq!(shown, format!("AUTH PLAIN ********\r\n{}", "******** ".repeat(20_000)));
+        }
+    }
+
+    #[test]
+    fn an_ntlm_message_in_binary_shows_no_response() {
+        let mut message = NTLM.to_vec();
+        for offset in [64u32, 88, 112, 112, 112, 112] {
+            message.extend([24, 0, 24, 0]);
+            message.extend(offset.to_le_bytes());
+        }
+        message.extend([1, 0, 0, 0]);
+        message.extend([b'R'; 72]);
+        let said = [b"bind", &message[..], b"call"].concat();
+        let whole = Mask::default().bytes(Orig, &said);
+        assert!(whole.starts_with(b"bindNTLMSSP") && whole.ends_with(b"*call"));
+        for cut in b"bind".len() + NTLM.len()..=said.len() {
+            let mut mask = Mask::default();
+            let shown = [&said[..cut], &said[cut..]].map(|part| mask.bytes(Orig, part)).concat();
+            assert!(!shown.contains(&b'R'), "cut at {cut}");
+        }
     }
 
     #[test]
