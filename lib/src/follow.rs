@@ -3,7 +3,7 @@
 use crate::capture::Capture;
 use crate::error::Result;
 use crate::flow::{
-    Close, Dir, Endpoint, FlowId, FlowRef, Flows, FrameId, Interest, Limits, Moment, Receiver,
+    Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, FrameId, Interest, Limits, Moment, Receiver,
 };
 use crate::packet::{Slicer, Transport};
 use crate::sink::Sink;
@@ -65,18 +65,18 @@ impl Capture {
             for head in &run.chunk.heads[run.heads.clone()] {
                 ordinal += 1;
                 let packet = slicer.slice(head.link, run.chunk.packet(head), head.original, head.time);
-                let Transport::Tcp(tcp) = packet.transport else { continue };
+                let (Some(ip), Transport::Tcp(tcp)) = (packet.ip, packet.transport) else { continue };
                 let wanted = flows.begun() == stream;
                 if wanted {
                     book.flow = Some(FlowId(ordinal));
                 }
                 let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
-                flows.packet(ordinal, at, &packet, &mut book);
+                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+                flows.packet(ordinal, at, way, &packet, &mut book);
                 if wanted && flows.begun() > stream && book.ends.is_none() {
-                    let ip = packet.ip.map(|ip| (ip.src, ip.dst));
-                    book.ends = ip.map(|(src, dst)| {
-                        (Endpoint { ip: src, port: tcp.src_port }, Endpoint { ip: dst, port: tcp.dst_port })
-                    });
+                    let ends = [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)];
+                    let [src, dst] = ends.map(|(ip, port)| Endpoint { ip, port });
+                    book.ends = Some((src, dst));
                 }
             }
             let (read, total) = reader.progress();

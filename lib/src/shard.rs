@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::facts::{Calls, Handshakes, Imap, Learnt, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
-    Close, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
+    Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
 use crate::packet::{Packet, Quoted};
 use crate::proto::{Ends, Event, Session};
@@ -48,9 +48,10 @@ impl Shard {
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
     }
 
-    /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point.
-    pub(crate) fn segment(&mut self, ordinal: u64, at: Moment, packet: &Packet<'_>) {
-        self.flows.packet(ordinal, at, packet, &mut self.desk);
+    /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point, `way` what [`FlowKey::between`]
+    /// says of it.
+    pub(crate) fn segment(&mut self, ordinal: u64, at: Moment, way: (FlowKey, bool), packet: &Packet<'_>) {
+        self.flows.packet(ordinal, at, way, packet, &mut self.desk);
     }
 
     /// Takes an ICMP error about a connection.

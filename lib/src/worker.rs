@@ -1,7 +1,5 @@
 //! One thread's part of a vantage point: it sees all packets and takes those of its shards.
 
-use std::net::IpAddr;
-
 use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
@@ -93,9 +91,10 @@ impl Worker {
         let Some(ip) = &packet.ip else { return };
         match &packet.transport {
             Transport::Tcp(tcp) => {
-                let place = self.post.place(shard((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port)));
+                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+                let place = self.post.place(way.0.share(SHARDS));
                 if let Some(shard) = place.and_then(|place| self.shards.get_mut(place)) {
-                    shard.segment(self.packets, at, &packet);
+                    shard.segment(self.packets, at, way, &packet);
                 }
                 return;
             }
@@ -148,15 +147,13 @@ impl Overview {
 /// The shard of a packet, where a few bytes tell it: nearly everywhere. So most packets of others cost next to nothing.
 pub(crate) fn glance(link: LinkType, bytes: &[u8]) -> Option<u8> {
     match packet::glimpse(link, bytes)? {
-        Glimpse::Tcp([src, dst]) => u8::try_from(shard((&src.0, src.1), (&dst.0, dst.1))).ok(),
+        Glimpse::Tcp([src, dst]) => {
+            let (key, _) = FlowKey::between((&src.0, src.1), (&dst.0, dst.1));
+            u8::try_from(key.share(SHARDS)).ok()
+        }
         // Only who sees all wants it, and has the first shard.
         Glimpse::Udp => Some(0),
     }
-}
-
-/// The shard of the connection between two ends.
-fn shard(a: (&IpAddr, u16), b: (&IpAddr, u16)) -> usize {
-    FlowKey::share(a, b, SHARDS)
 }
 
 /// Destination unreachable: RFC 792, RFC 4443 3.1.
@@ -176,7 +173,8 @@ fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Ic
     let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
         return;
     };
-    let place = post.place(shard((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port)));
+    let (key, _) = FlowKey::between((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port));
+    let place = post.place(key.share(SHARDS));
     if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
         shard.unreachable(&quoted, error(at, ip, icmp));
     }

@@ -12,18 +12,11 @@ const ROUTED_NANOS: i64 = 5_000_000;
 /// Without an identification and with the same TTL, only a mirror port is this quick.
 const MIRRORED_NANOS: i64 = 1_000_000;
 
+const REMEMBERED: usize = 8;
+
 /// The last packets of one flow.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    first: Option<Seen>,
-    // Most flows of a scan or flood have one packet only.
-    more: Option<Box<Ring>>,
-}
-
-const REMEMBERED: usize = 8;
-
-#[derive(Debug)]
-struct Ring {
     /// The keys alone, which tell nearly all packets apart in one cache line.
     keys: [u32; REMEMBERED],
     seen: [Option<Seen>; REMEMBERED],
@@ -85,27 +78,14 @@ impl Seen {
 impl Copies {
     /// Whether `packet` is a copy of one of the last packets. It is remembered if it is not.
     pub(super) fn holds(&mut self, packet: Seen) -> bool {
-        let Some(first) = self.first else {
-            self.first = Some(packet);
-            return false;
-        };
-        let ring = self.more.get_or_insert_with(|| Ring::beginning_with(first));
-        if ring.holds(&packet) {
-            return true;
+        let is_known = self.knows(&packet);
+        if !is_known {
+            self.push(packet);
         }
-        ring.push(packet);
-        false
-    }
-}
-
-impl Ring {
-    fn beginning_with(first: Seen) -> Box<Self> {
-        let mut ring = Box::new(Ring { keys: [0; REMEMBERED], seen: [None; REMEMBERED], next: 0 });
-        ring.push(first);
-        ring
+        is_known
     }
 
-    fn holds(&self, packet: &Seen) -> bool {
+    fn knows(&self, packet: &Seen) -> bool {
         // All are compared at once, which the compiler makes one vector instruction of: hardly any is alike.
         let key = packet.key();
         if !self.keys.map(|other| other == key).contains(&true) {

@@ -120,18 +120,18 @@ impl<S> Flows<S> {
     }
 
     /// Takes a packet; others than TCP segments are ignored. `ordinal` is its number among all packets of the vantage
-    /// point.
+    /// point; who keeps several tables knows its key and direction already.
     pub(crate) fn packet<R: Receiver<State = S>>(
         &mut self,
         ordinal: u64,
         at: Moment,
+        (key, from_low): (FlowKey, bool),
         packet: &Packet<'_>,
         receiver: &mut R,
     ) {
         let (Some(ip), Transport::Tcp(tcp)) = (&packet.ip, &packet.transport) else {
             return;
         };
-        let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
         let mac = packet.macs.map(|(src, _)| src);
         let arriving = Arriving { at, from_low, mac, ip, tcp };
         let id = FlowId(ordinal);

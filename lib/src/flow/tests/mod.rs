@@ -126,7 +126,7 @@ impl Wire {
         let ip = Ip { src: src.ip, dst: dst.ip, ttl: self.ttl, id: self.ip_id, df: true };
         let packet = Packet { macs: None, tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) };
         let at = Moment { frame: FrameId::new(0, self.frames), time: Timestamp::from_nanos(self.nanos) };
-        self.flows.packet(self.frames, at, &packet, &mut self.log);
+        self.flows.packet(self.frames, at, FlowKey::new(src, dst), &packet, &mut self.log);
     }
 
     fn finish(mut self) -> (Vec<Connection>, Vec<String>, Overflows) {
