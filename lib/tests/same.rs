@@ -10,16 +10,27 @@ use sibtrace::{Analyzer, Capture, Config, Report};
 
 /// The report on a capture with so many threads.
 fn analyze(capture: Capture, threads: usize) -> sibtrace::error::Result<Report> {
+    within(Config::default().memory, capture, threads)
+}
+
+/// The same when the stores may take so many bytes.
+fn within(memory: u64, capture: Capture, threads: usize) -> sibtrace::error::Result<Report> {
     let mut config = Config::default();
-    config.threads = threads;
+    (config.memory, config.threads) = (memory, threads);
     Analyzer::new(config).expect("the default settings are valid").run([capture])
 }
 
-/// The report as JSON; `None` for what is no capture.
-fn report(path: &Path, threads: usize) -> Option<String> {
-    let report = analyze(Capture::open(path).ok()?, threads).ok()?;
-    Some(serde_json::to_string(&report).expect("a report is plain data"))
+/// The reports as JSON, the second one with hardly any memory; `None` for what is no capture.
+fn report(path: &Path, threads: usize) -> Option<[String; 2]> {
+    let report = |memory| {
+        let report = within(memory, Capture::open(path).ok()?, threads).ok()?;
+        Some(serde_json::to_string(&report).expect("a report is plain data"))
+    };
+    Some([report(Config::default().memory)?, report(LITTLE)?])
 }
+
+/// So little memory that four notifications fill a shard's table.
+const LITTLE: u64 = 64 << 10;
 
 fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata")

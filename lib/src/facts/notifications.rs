@@ -129,10 +129,11 @@ pub(crate) struct Notifications {
     ids: Memo<Option<Decoded>>,
 }
 
-/// Heads that were seen, by where they stand, with what their targets say.
+/// Heads that were seen, with what their targets say. They are told apart by what they say and not by where they stand:
+/// which are shared depends on how many threads read, and nothing else may.
 #[derive(Debug)]
 struct Heads {
-    known: HashMap<usize, (Arc<RequestHead>, Target), RandomState>,
+    known: HashMap<Arc<RequestHead>, Target, RandomState>,
     bound: usize,
     bytes: u64,
 }
@@ -210,7 +211,7 @@ impl Notifications {
             Some(Ews::Notification(notification)) => Some(&**notification),
             _ => None,
         };
-        let Target { request_id, pid } = self.heads.target(&request.head, strings);
+        let (head, Target { request_id, pid }) = self.heads.of(&request.head, strings);
         let decode = |text: &str| {
             SubscriptionId::decode(text).map(|id| Decoded {
                 server: strings.intern(&id.server),
@@ -234,7 +235,7 @@ impl Notifications {
             first: request.first,
             last: request.last,
             state: request.state.clone(),
-            head: Arc::clone(&request.head),
+            head,
             request_id,
             pid,
             chunked: request.body.chunked,
@@ -274,10 +275,9 @@ impl Notifications {
 }
 
 impl Heads {
-    fn target(&mut self, head: &Arc<RequestHead>, strings: &mut Interner) -> Target {
-        let place = Arc::as_ptr(head) as usize;
-        if let Some((_, target)) = self.known.get(&place) {
-            return target.clone();
+    fn of(&mut self, head: &Arc<RequestHead>, strings: &mut Interner) -> (Arc<RequestHead>, Target) {
+        if let Some((head, target)) = self.known.get_key_value(head) {
+            return (Arc::clone(head), target.clone());
         }
         let target = Target {
             request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
@@ -285,9 +285,9 @@ impl Heads {
         };
         self.bytes += (size_of::<RequestHead>() + head.length()) as u64;
         if self.known.len() < self.bound {
-            self.known.insert(place, (Arc::clone(head), target.clone()));
+            self.known.insert(Arc::clone(head), target.clone());
         }
-        target
+        (Arc::clone(head), target)
     }
 }
 

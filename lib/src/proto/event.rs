@@ -1,5 +1,6 @@
 //! Protocol facts as the dissectors hand them on.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Rpc;
@@ -95,7 +96,7 @@ pub struct Request {
 }
 
 /// Request line and fields of an HTTP request (RFC 9112, 3 and 5).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestHead {
     /// Method.
@@ -122,6 +123,13 @@ pub struct RequestHead {
     pub mapi: Option<MapiRequest>,
 }
 
+/// By what differs between heads that differ.
+impl Hash for RequestHead {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.target, &self.header_names).hash(state);
+    }
+}
+
 impl RequestHead {
     /// Bytes of its text.
     pub(crate) fn length(&self) -> usize {
@@ -131,7 +139,7 @@ impl RequestHead {
 }
 
 /// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MapiRequest {
     /// `X-RequestType`.
