@@ -21,8 +21,11 @@ fn interrupt(child: &Child) {
     assert!(status.success());
 }
 
+/// Starts an analysis that an interrupt ends, also where these tests run in the background of a shell, which has its
+/// children ignore interrupts.
 fn analyze(inputs: &[&Path], stdin: Stdio) -> Child {
-    Command::new(PROGRAM)
+    Command::new("perl")
+        .args(["-e", "$SIG{INT} = 'DEFAULT'; exec @ARGV", PROGRAM])
         .args(["analyze", "--format", "json"])
         .args(inputs)
         .stdin(stdin)
