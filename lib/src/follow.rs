@@ -71,11 +71,10 @@ impl Capture {
                     book.flow = Some(FlowId(ordinal));
                 }
                 let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
-                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
-                flows.packet(ordinal, at, way, &packet, &mut book);
+                let [src, dst] =
+                    [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)].map(|(ip, port)| Endpoint { ip, port });
+                flows.packet(ordinal, at, FlowKey::new(src, dst), &packet, &mut book);
                 if wanted && flows.begun() > stream && book.ends.is_none() {
-                    let ends = [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)];
-                    let [src, dst] = ends.map(|(ip, port)| Endpoint { ip, port });
                     book.ends = Some((src, dst));
                 }
             }

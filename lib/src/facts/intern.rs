@@ -1,6 +1,8 @@
 //! One copy of every string that recurs.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -45,33 +47,42 @@ impl Interner {
     }
 }
 
-/// What is computed from strings that recur, with one copy of each. Beyond its bound it is computed every time.
+/// What is computed from keys that recur, strings or others, with one copy of each. Keys are told apart by what they say
+/// and not by where they stand: which are shared depends on how many threads read, and nothing else may. Beyond its
+/// bound it is computed every time.
 #[derive(Debug)]
-pub(crate) struct Memo<T> {
-    known: HashMap<Arc<str>, T, RandomState>,
+pub(crate) struct Memo<K: ?Sized, T> {
+    known: HashMap<Arc<K>, T, RandomState>,
     bound: usize,
     bytes: u64,
 }
 
-impl<T: Clone> Memo<T> {
+impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
     pub(crate) fn new(bound: usize) -> Self {
         Memo { known: HashMap::default(), bound, bytes: 0 }
     }
 
-    /// Bytes of all strings that were handed out, those that recurred once.
+    /// Bytes of all keys that were handed out, those that recurred once.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub(crate) fn of(&mut self, text: &str, compute: impl FnOnce(&str) -> T) -> (Arc<str>, T) {
-        if let Some((text, value)) = self.known.get_key_value(text) {
-            return (Arc::clone(text), value.clone());
+    /// `bytes` is what the key takes.
+    pub(crate) fn of<Q: Deref<Target = K> + Into<Arc<K>>>(
+        &mut self,
+        key: Q,
+        bytes: usize,
+        compute: impl FnOnce(&K) -> T,
+    ) -> (Arc<K>, T) {
+        if let Some((key, value)) = self.known.get_key_value(&*key) {
+            return (Arc::clone(key), value.clone());
         }
-        let (text, value) = (Arc::<str>::from(text), compute(text));
-        self.bytes += text.len() as u64;
+        let value = compute(&key);
+        let key = key.into();
+        self.bytes += bytes as u64;
         if self.known.len() < self.bound {
-            self.known.insert(Arc::clone(&text), value.clone());
+            self.known.insert(Arc::clone(&key), value.clone());
         }
-        (text, value)
+        (key, value)
     }
 }

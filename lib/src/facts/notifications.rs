@@ -1,9 +1,6 @@
 //! Push notifications with their replies.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-
-use ahash::RandomState;
 
 use super::intern::{Interner, Memo};
 use super::rows::Rows;
@@ -125,17 +122,8 @@ pub(crate) struct Notifications {
     rows: Rows<NotificationRow>,
     strings: Interner,
     // A subscription repeats both with every keep-alive; taking them apart cost a third of filing a row.
-    heads: Heads,
-    ids: Memo<Option<Decoded>>,
-}
-
-/// Heads that were seen, with what their targets say. They are told apart by what they say and not by where they stand:
-/// which are shared depends on how many threads read, and nothing else may.
-#[derive(Debug)]
-struct Heads {
-    known: HashMap<Arc<RequestHead>, Target, RandomState>,
-    bound: usize,
-    bytes: u64,
+    heads: Memo<RequestHead, Target>,
+    ids: Memo<str, Option<Decoded>>,
 }
 
 /// What the target of a request says.
@@ -165,7 +153,7 @@ impl Notifications {
         Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
-            heads: Heads { known: HashMap::default(), bound: limit, bytes: 0 },
+            heads: Memo::new(limit),
             ids: Memo::new(limit),
         }
     }
@@ -175,7 +163,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
             return;
         };
-        let strings = self.strings.bytes() + self.heads.bytes + self.ids.bytes();
+        let strings = self.strings.bytes() + self.heads.bytes() + self.ids.bytes();
         if !self.rows.has_room(strings) {
             return;
         }
@@ -211,7 +199,12 @@ impl Notifications {
             Some(Ews::Notification(notification)) => Some(&**notification),
             _ => None,
         };
-        let (head, Target { request_id, pid }) = self.heads.of(&request.head, strings);
+        let head_bytes = size_of::<RequestHead>() + request.head.length();
+        let (head, Target { request_id, pid }) =
+            self.heads.of(Arc::clone(&request.head), head_bytes, |head| Target {
+                request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
+                pid: strings.intern_some(query(&head.target, "pid")),
+            });
         let decode = |text: &str| {
             SubscriptionId::decode(text).map(|id| Decoded {
                 server: strings.intern(&id.server),
@@ -220,11 +213,13 @@ impl Notifications {
                 mailbox: id.mailbox,
             })
         };
-        let (subscription_id, decoded) =
-            match said.and_then(|said| said.subscription_id.as_deref()).map(|id| self.ids.of(id, decode)) {
-                Some((id, decoded)) => (Some(id), decoded),
-                None => (None, None),
-            };
+        let (subscription_id, decoded) = match said
+            .and_then(|said| said.subscription_id.as_deref())
+            .map(|id| self.ids.of(id, id.len(), decode))
+        {
+            Some((id, decoded)) => (Some(id), decoded),
+            None => (None, None),
+        };
         let decoded = decoded.as_ref();
         let fields = reply.iter().flat_map(|reply| &reply.proxy_headers);
         strings.charge(fields.map(|field| field.name.len() + field.value.len()).sum());
@@ -271,23 +266,6 @@ impl Notifications {
             copy_of: None,
             onward_of: None,
         }
-    }
-}
-
-impl Heads {
-    fn of(&mut self, head: &Arc<RequestHead>, strings: &mut Interner) -> (Arc<RequestHead>, Target) {
-        if let Some((head, target)) = self.known.get_key_value(head) {
-            return (Arc::clone(head), target.clone());
-        }
-        let target = Target {
-            request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
-            pid: strings.intern_some(query(&head.target, "pid")),
-        };
-        self.bytes += (size_of::<RequestHead>() + head.length()) as u64;
-        if self.known.len() < self.bound {
-            self.known.insert(Arc::clone(head), target.clone());
-        }
-        (Arc::clone(head), target)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Fingerprints of the last bytes that were handed on, so that a later copy with other bytes is noticed although
 //! the bytes themselves are gone.
 //!
-//! Limits: slices that nobody looks into are not known, only the last 32 others of a direction are, and a copy is compared with those slices that lie
-//! whole within it. A retransmission that was cut anew into smaller segments is not compared.
+//! Limits: slices that nobody looks into are not known, and of the others only the last 32 of a direction. A copy is
+//! compared with those slices that lie whole within it. A retransmission that was cut anew into smaller segments is not
+//! compared.
 
 use twox_hash::XxHash3_64;
 
