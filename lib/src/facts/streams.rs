@@ -17,7 +17,7 @@ impl Streams {
     /// Of ids in ascending order.
     pub(super) fn new(ids: Vec<FlowId>) -> Self {
         let highest = ids.last().map_or(0, |id| id.0);
-        let shift = (0..u64::BITS - 1).find(|shift| highest >> shift <= ids.len() as u64).unwrap_or_default();
+        let shift = (0..u64::BITS).find(|shift| highest >> shift <= ids.len() as u64).unwrap_or_default();
         let mut starts = Vec::with_capacity((highest >> shift) as usize + 2);
         for (place, id) in ids.iter().enumerate() {
             starts.resize(((id.0 >> shift) as usize + 1).max(starts.len()), place as u32);
