@@ -19,6 +19,9 @@ impl Timestamp {
     /// The latest moment that can be written.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
+    /// The earliest moment that can be written.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+
     /// From nanoseconds since 1970.
     pub const fn from_nanos(nanos: i64) -> Self {
         Timestamp(nanos)

@@ -74,15 +74,25 @@ impl FileInfo {
             *self.link_types.entry(run[0].link).or_default() += run.len() as u64;
         }
         self.packets += heads.len() as u64;
-        self.bytes += heads.iter().map(|head| u64::from(head.captured)).sum::<u64>();
-        for head in heads.iter().filter(|head| head.captured < head.original) {
-            self.cut_packets += 1;
-            self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));
-            self.first_cut_frame.get_or_insert(head.frame);
+        let (mut first, mut last) = (self.first.unwrap_or(Timestamp::MAX), self.last.unwrap_or(Timestamp::MIN));
+        for head in heads {
+            self.bytes += u64::from(head.captured);
+            if head.captured < head.original {
+                self.count_cut(head);
+            }
+            if head.timed {
+                (first, last) = (first.min(head.time), last.max(head.time));
+            }
         }
-        let times = || heads.iter().filter(|head| head.timed).map(|head| head.time);
-        self.first = self.first.into_iter().chain(times().min()).min();
-        self.last = self.last.max(times().max());
+        if first <= last {
+            (self.first, self.last) = (Some(first), Some(last));
+        }
+    }
+
+    fn count_cut(&mut self, head: &Head) {
+        self.cut_packets += 1;
+        self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));
+        self.first_cut_frame.get_or_insert(head.frame);
     }
 
     /// Notes that a compressed file of so many bytes has unpacked to unusually many.

@@ -78,6 +78,14 @@ impl Pcap {
         };
         Fields { second, fraction, captured, original }
     }
+
+    /// No 32 bits of seconds are too many to be counted in nanoseconds.
+    #[inline]
+    fn time(&self, fields: &Fields) -> Timestamp {
+        Timestamp::from_nanos(
+            i64::from(fields.second) * 1_000_000_000 + i64::from(fields.fraction) * self.nanos_per_tick,
+        )
+    }
 }
 
 impl Walk for Pcap {
@@ -115,10 +123,7 @@ impl Walk for Pcap {
             info.last_frame += 1;
             heads.push(Head {
                 frame: info.last_frame,
-                time: Timestamp::new(
-                    i64::from(fields.second),
-                    i64::from(fields.fraction) * self.nanos_per_tick,
-                ),
+                time: self.time(&fields),
                 timed: true,
                 glance: None,
                 link: self.link,

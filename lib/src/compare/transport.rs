@@ -27,7 +27,7 @@ pub(super) fn by_stack(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let stack = |row: &Connection| {
         let syn = row.syn.as_ref().filter(|syn| syn.ip_id != 0)?;
         let ends = syn.timestamp.is_none().then(|| ends(row));
-        Some((syn.ip_id, syn.window, syn.scale, syn.timestamp, syn.options.clone(), ends))
+        Some((syn.ip_id, syn.window, syn.scale, syn.timestamp, syn.options, ends))
     };
     Groups::new(exchange, cuc, stack, links).each(|here, there| {
         if let ([one], [two]) = (here, there)

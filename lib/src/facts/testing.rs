@@ -37,7 +37,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         window: 8192,
         mss: Some(1460),
         scale: Some(8),
-        options: Box::new([2, 1, 3, 1, 1, 4]),
+        options: [2, 1, 3, 1, 1, 4].into_iter().collect(),
         timestamp: None,
     };
     let side = |packets: u64, bytes: u64, ttl: u8| Side {
@@ -70,7 +70,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         after_close: None,
     };
     match handshake {
-        Handshake::Full => made.syn_ack = made.syn.clone(),
+        Handshake::Full => made.syn_ack = made.syn,
         Handshake::Refused => {
             made.sides = [side(1, 0, 128), side(1, 0, 0)];
             made.reset = Some(Reset { at, from: Dir::Resp, ttl: 60, answers_syn: true });

@@ -14,42 +14,65 @@ const PAUSE: i64 = 20_000_000_000;
 /// The timestamps of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SenderClock {
-    /// The first timestamp, from which the pace is taken, and the latest.
-    seen: Option<[(Moment, u32); 2]>,
+    /// The first timestamp, from which the pace is taken.
+    first: Option<Tick>,
+    /// The latest one; none is as good as one long ago.
+    last: Tick,
+}
+
+/// A segment with its timestamp.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tick {
+    at: Moment,
+    value: u32,
 }
 
 impl SenderClock {
     /// Takes a segment. A pause of the capture's clock that is much longer than the sender's own clock says is a jump.
+    #[inline]
     pub(super) fn tick(&mut self, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
-        let value = timestamp(tcp.options)?;
-        let Some([first, last]) = &mut self.seen else {
-            self.seen = Some([(at, value); 2]);
-            return None;
-        };
-        let (before, was) = std::mem::replace(last, (at, value));
-        let pause = at.time.since(before.time);
-        let known = before.time.since(first.0.time);
-        if pause < PAUSE || known < BASELINE {
+        let tick = Tick { at, value: timestamp(tcp.options)? };
+        let before = std::mem::replace(&mut self.last, tick);
+        if self.first.is_some() && at.time.since(before.at.time) < PAUSE {
             return None;
         }
-        let pace = f64::from(was.wrapping_sub(first.1)) / known as f64;
-        let lived = f64::from(value.wrapping_sub(was)) / pace;
+        self.pause(before)
+    }
+
+    /// The first timestamp, or one after a pause: hardly any.
+    #[cold]
+    fn pause(&mut self, before: Tick) -> Option<ClockJump> {
+        let now = self.last;
+        let first = self.first.get_or_insert(now);
+        let pause = now.at.time.since(before.at.time);
+        let known = before.at.time.since(first.at.time);
+        if known < BASELINE {
+            return None;
+        }
+        let pace = f64::from(before.value.wrapping_sub(first.value)) / known as f64;
+        let lived = f64::from(now.value.wrapping_sub(before.value)) / pace;
         let jumped = pace > 0.0 && lived < pause as f64 / 2.0 && pause as f64 - lived > PAUSE as f64;
         if jumped || known > LONGEST {
-            *first = *last;
+            *first = now;
         }
-        jumped.then_some(ClockJump { before, after: at, by: pause - lived as i64 })
+        jumped.then_some(ClockJump { before: before.at, after: now.at, by: pause - lived as i64 })
     }
 }
 
 /// The value of the timestamp option. Nearly all stacks send it behind two NOPs and nothing else.
+#[inline]
 fn timestamp(options: &[u8]) -> Option<u32> {
-    if let [1, 1, 8, 10, a, b, c, d, _, _, _, _] = *options {
-        return Some(u32::from_be_bytes([a, b, c, d]));
-    }
     if options.is_empty() {
         return None;
     }
+    match options.as_chunks() {
+        ([[1, 1, 8, 10], value, _], []) => Some(u32::from_be_bytes(*value)),
+        _ => searched(options),
+    }
+}
+
+#[cold]
+fn searched(options: &[u8]) -> Option<u32> {
     tcp_options(options).find_map(|option| match option {
         TcpOption::Timestamps(value, _) => Some(value),
         _ => None,

@@ -95,11 +95,10 @@ impl Copies {
     }
 
     fn push(&mut self, packet: Seen) {
-        if let (Some(key), Some(seen)) = (self.keys.get_mut(self.next), self.seen.get_mut(self.next)) {
-            *key = packet.key();
-            *seen = Some(packet);
-        }
-        self.next = (self.next + 1) % REMEMBERED;
+        let place = self.next % REMEMBERED;
+        self.keys[place] = packet.key();
+        self.seen[place] = Some(packet);
+        self.next = place + 1;
     }
 }
 

@@ -23,6 +23,7 @@ mod twin;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
 pub use opening::{Opening, Prefix};
+pub use syn::OptionKinds;
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
 #[cfg(test)]
 use table::Overflows;
@@ -241,7 +242,7 @@ pub struct Side {
 }
 
 /// A SYN as it shows the stack that made it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Syn {
     /// Its frame.
@@ -261,7 +262,7 @@ pub struct Syn {
     /// Window scale option (RFC 7323, 2).
     pub scale: Option<u8>,
     /// The option kinds in their order, NOP (1) included, end-of-list and what follows it not.
-    pub options: Box<[u8]>,
+    pub options: OptionKinds,
     /// The value of the timestamp option (RFC 7323, 3).
     pub timestamp: Option<u32>,
 }

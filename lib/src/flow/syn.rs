@@ -1,10 +1,10 @@
 //! What a SYN shows of the stack that made it.
 
+use std::ops::Deref;
+
 use super::{Moment, Syn};
 use crate::packet::{Ip, Tcp};
 
-/// TCP options take at most 40 bytes (RFC 9293, 3.1).
-const MOST: usize = 40;
 const END_OF_LIST: u8 = 0;
 const NOP: u8 = 1;
 const MSS: u8 = 2;
@@ -22,14 +22,11 @@ impl Syn {
             window: tcp.window,
             mss: None,
             scale: None,
-            options: Box::default(),
+            options: OptionKinds::default(),
             timestamp: None,
         };
-        let mut kinds = [0; MOST];
-        let mut count = 0;
-        for (index, (kind, value)) in Options(tcp.options).take(MOST).enumerate() {
-            kinds[index] = kind;
-            count = index + 1;
+        for (kind, value) in Options(tcp.options) {
+            syn.options.push(kind);
             match (kind, value) {
                 (MSS, &[a, b]) => syn.mss = Some(u16::from_be_bytes([a, b])),
                 (WINDOW_SCALE, &[shift]) => syn.scale = Some(shift),
@@ -37,8 +34,40 @@ impl Syn {
                 _ => {}
             }
         }
-        syn.options = kinds[..count].into();
         syn
+    }
+}
+
+/// The kinds of the TCP options of one segment (RFC 9293, 3.1) in their order: the first fifteen, of which stacks use
+/// half. Every connection has two such lists, so they stand in its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OptionKinds {
+    kinds: [u8; 15],
+    count: u8,
+}
+
+impl OptionKinds {
+    fn push(&mut self, kind: u8) {
+        if let Some(place) = self.kinds.get_mut(usize::from(self.count)) {
+            *place = kind;
+            self.count += 1;
+        }
+    }
+}
+
+impl FromIterator<u8> for OptionKinds {
+    fn from_iter<I: IntoIterator<Item = u8>>(kinds: I) -> Self {
+        let mut list = OptionKinds::default();
+        kinds.into_iter().for_each(|kind| list.push(kind));
+        list
+    }
+}
+
+impl Deref for OptionKinds {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.kinds[..usize::from(self.count)]
     }
 }
 
@@ -80,5 +109,7 @@ mod tests {
         assert_eq!(kinds(&[1, 3, 9, 1]), [1], "a length beyond the header");
         assert_eq!(kinds(&[1, 3, 1, 1]), [1], "a length that does not cover itself");
         assert_eq!(kinds(&[1, 3]), [1], "no length");
+        let list: OptionKinds = kinds(&[1; 40]).into_iter().collect();
+        assert_eq!(list[..], [1; 15], "no stack sends as many");
     }
 }

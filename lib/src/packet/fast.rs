@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::ip::protocol;
 use super::span::Span;
-use super::{Ip, Packet, Tcp, Transport, link, tcp, tunnel};
+use super::{Ip, Packet, Tcp, Transport, Udp, link, tcp, tunnel};
 use crate::capture::LinkType;
 
 /// Slices an Ethernet frame, if it is of the ordinary kind, with a look at each layer.
@@ -69,12 +69,17 @@ fn is_plain_ipv4(h: &[u8; 54]) -> bool {
 pub(super) fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
     let h: &[u8; 54] = frame.bytes.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if !is_plain_ipv4(h) || is_fragment || h[23] != protocol::TCP || h[46] < 0x50 {
+    if !is_plain_ipv4(h) || is_fragment {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
-    let data = 34 + usize::from(h[46] >> 4) * 4;
-    let payload = frame.bytes.get(data..end)?;
+    let transport = match h[23] {
+        protocol::TCP => Transport::Tcp(plain_tcp(h, frame.bytes, end)?),
+        protocol::UDP if !tunnel::over_udp(Span::whole(&h[34..])) => {
+            Transport::Udp(plain_udp(h, frame.bytes, end)?)
+        }
+        _ => return None,
+    };
     let ip = Ip {
         src: IpAddr::from([h[26], h[27], h[28], h[29]]),
         dst: IpAddr::from([h[30], h[31], h[32], h[33]]),
@@ -82,19 +87,40 @@ pub(super) fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
         id: u16::from_be_bytes([h[18], h[19]]),
         df: h[20] & 0x40 != 0,
     };
-    let tcp = Tcp {
+    let macs = ([h[6], h[7], h[8], h[9], h[10], h[11]], [h[0], h[1], h[2], h[3], h[4], h[5]]);
+    Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
+}
+
+/// The segment of a frame that begins with `h`, in a packet that ends at `end`.
+#[inline(always)]
+fn plain_tcp<'a>(h: &[u8; 54], frame: &'a [u8], end: usize) -> Option<Tcp<'a>> {
+    if h[46] < 0x50 {
+        return None;
+    }
+    let data = 34 + usize::from(h[46] >> 4) * 4;
+    let payload = frame.get(data..end)?;
+    Some(Tcp {
         src_port: u16::from_be_bytes([h[34], h[35]]),
         dst_port: u16::from_be_bytes([h[36], h[37]]),
         seq: u32::from_be_bytes([h[38], h[39], h[40], h[41]]),
         ack: u32::from_be_bytes([h[42], h[43], h[44], h[45]]),
         flags: h[47],
         window: u16::from_be_bytes([h[48], h[49]]),
-        options: frame.bytes.get(54..data)?,
+        options: frame.get(54..data)?,
         payload,
         payload_len: payload.len() as u32,
-    };
-    let macs = ([h[6], h[7], h[8], h[9], h[10], h[11]], [h[0], h[1], h[2], h[3], h[4], h[5]]);
-    Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) })
+    })
+}
+
+/// The same for a datagram whose length is that of the packet.
+#[inline(always)]
+fn plain_udp<'a>(h: &[u8; 54], frame: &'a [u8], end: usize) -> Option<Udp<'a>> {
+    let is_whole = end == 34 + usize::from(u16::from_be_bytes([h[38], h[39]]));
+    Some(Udp {
+        src_port: u16::from_be_bytes([h[34], h[35]]),
+        dst_port: u16::from_be_bytes([h[36], h[37]]),
+        payload: frame.get(42..end).filter(|_| is_whole)?,
+    })
 }
 
 /// IPv4 without options and with a length, not a fragment: the header, and what it carries.

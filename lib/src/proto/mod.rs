@@ -38,7 +38,7 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-const PROTOCOLS: &[Protocol] = &[
+static PROTOCOLS: [Protocol; 6] = [
     dcerpc::http::PROTOCOL,
     http::PROTOCOL,
     imap::PROTOCOL,
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn every_protocol_has_words_for_fuzzing() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dict/dissect");
-        for protocol in PROTOCOLS {
+        for protocol in &PROTOCOLS {
             let words = folder.join(protocol.name).with_extension("dict");
             assert!(words.is_file(), "{} is missing", words.display());
         }

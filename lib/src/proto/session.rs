@@ -226,9 +226,9 @@ impl Probing {
 
 /// All protocols, those that claim one of the ports first.
 fn by_port(ends: Ends) -> impl Iterator<Item = &'static Protocol> {
-    let claims = move |protocol: &&Protocol| {
-        [ends.orig.port, ends.resp.port].iter().any(|port| protocol.ports.contains(port))
-    };
-    let claimed = PROTOCOLS.iter().filter(claims);
-    claimed.chain(PROTOCOLS.iter().filter(move |protocol| !claims(protocol)))
+    let (orig, resp) = (ends.orig.port, ends.resp.port);
+    let claims = |protocol: &Protocol| protocol.ports.iter().any(|port| *port == orig || *port == resp);
+    let claims = PROTOCOLS.each_ref().map(claims);
+    let those = move |claim| PROTOCOLS.iter().zip(claims).filter(move |(_, claims)| *claims == claim);
+    those(true).chain(those(false)).map(|(protocol, _)| protocol)
 }

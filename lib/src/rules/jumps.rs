@@ -116,7 +116,7 @@ mod tests {
 
     fn facts(syn_ack: Moment, syn_count: u32) -> VantageFacts {
         let mut opened = connection(7, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Full);
-        let mut answer = opened.syn.clone().unwrap();
+        let mut answer = opened.syn.unwrap();
         answer.at = syn_ack;
         (opened.syn_ack, opened.syn_count) = (Some(answer), syn_count);
         let mut facts = VantageFacts::default();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::facts::Table;
-use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
+use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment, OptionKinds};
 
 /// What stacks start the TTL with: a packet with such a value crossed no router, so its hardware address is its
 /// sender's own.
@@ -25,7 +25,7 @@ pub struct Identity {
     /// Secondary address that the server gave: the port.
     pub secondary: Option<Arc<str>>,
     /// How the server's stack answers: TTL, window, options of its SYN/ACK.
-    pub stack: Option<(u8, u16, Box<[u8]>)>,
+    pub stack: Option<(u8, u16, OptionKinds)>,
 }
 
 /// Why two connections were not answered by the same machine.
@@ -57,7 +57,7 @@ impl Identity {
             secondary,
             stack: row
                 .and_then(|row| row.syn_ack.as_ref())
-                .map(|syn| (syn.ttl, syn.window, syn.options.clone())),
+                .map(|syn| (syn.ttl, syn.window, syn.options)),
         }
     }
 
@@ -66,7 +66,7 @@ impl Identity {
         self.address = behind.address;
         self.behind = true;
         self.mac = behind.mac;
-        self.stack = behind.stack.clone();
+        self.stack = behind.stack;
     }
 
     /// The best name: the server's own, else its address.
