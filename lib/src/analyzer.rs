@@ -81,7 +81,7 @@ impl Analyzer {
             }
             out.finish()
         });
-        Report::new(facts, findings.into_iter().flatten().collect(), cx.path.as_ref())
+        Report::new(facts, &cx, findings.into_iter().flatten().collect())
     }
 
     /// Reads and judges.

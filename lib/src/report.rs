@@ -14,7 +14,7 @@ use crate::facts::mapi::{Answer, RpcKind};
 use crate::facts::{Facts, ImapFacts, ImapKind, ImapRow, ImapSession, Level, VantageFacts};
 use crate::flow::FlowId;
 use crate::proto::imap::Status;
-use crate::rules::{self, Finding};
+use crate::rules::{Context, Finding, View};
 use crate::time::Timestamp;
 
 /// The `schema` of this version's reports.
@@ -220,7 +220,7 @@ pub struct Limit {
 
 impl Report {
     /// Puts a report together. The order of findings is fixed.
-    pub(crate) fn new(facts: &Facts, mut findings: Vec<Finding>, path: Option<&rules::Path>) -> Self {
+    pub(crate) fn new(facts: &Facts, cx: &Context<'_>, mut findings: Vec<Finding>) -> Self {
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (Reverse(f.severity), f.first);
             key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
@@ -228,32 +228,33 @@ impl Report {
         Report {
             schema: Cow::Borrowed(SCHEMA),
             sibtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
-            captures: captured(facts, path),
+            captures: captured(cx),
             // The last one is the Cisco side, or the only one.
             summary: facts.vantages.last().map(summary).unwrap_or_default(),
             findings,
             known: 0,
             limits: limits(facts),
-            path: path.and_then(|path| Path::new(facts, path)),
+            path: cx.path.as_ref().and_then(|path| Path::new(facts, path)),
             partial: facts.partial,
         }
     }
 }
 
 /// The files of all vantage points; of two, with their clocks against that of the Cisco side.
-fn captured(facts: &Facts, path: Option<&rules::Path>) -> Vec<CaptureSummary> {
-    let offset = path.and_then(|path| path.matched.clock.as_ref()).map(|clock| clock.offset / 1000);
-    let vantages = facts.vantages.iter().enumerate();
-    let files = vantages.flat_map(|(vantage, facts)| {
+fn captured(cx: &Context<'_>) -> Vec<CaptureSummary> {
+    let clock = cx.path.as_ref().and_then(|path| path.matched.clock.as_ref());
+    let offset = clock.map(|clock| clock.offset / 1000);
+    let files = cx.views.iter().enumerate().flat_map(|(vantage, view)| {
         let offset = offset.map(|offset| if vantage == 0 { offset } else { 0 });
-        captures(facts).map(move |file| CaptureSummary { clock_offset_us: offset, ..file })
+        captures(view).map(move |file| CaptureSummary { clock_offset_us: offset, ..file })
     });
     files.collect()
 }
 
-fn captures(facts: &VantageFacts) -> impl Iterator<Item = CaptureSummary> + '_ {
+fn captures<'a>(view: &View<'a>) -> impl Iterator<Item = CaptureSummary> + use<'a> {
+    let facts = view.facts;
     let mut lost = vec![0u64; facts.files.len()];
-    for connection in &facts.connections {
+    for connection in &view.census.incomplete {
         if let Some(lost) = lost.get_mut(connection.first.frame.file()) {
             *lost += connection.sides.iter().map(|side| side.missing.saturating_sub(side.cut)).sum::<u64>();
         }

@@ -73,7 +73,6 @@ impl Shard {
             hits("bytes of incomplete messages", self.desk.arriving.limit, self.desk.arriving.overflows),
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
-        let protocols = protocols.into_iter().collect();
         Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
     }
 }

@@ -74,7 +74,8 @@ impl FileInfo {
             *self.link_types.entry(run[0].link).or_default() += run.len() as u64;
         }
         self.packets += heads.len() as u64;
-        let (mut first, mut last) = (self.first.unwrap_or(Timestamp::MAX), self.last.unwrap_or(Timestamp::MIN));
+        let (mut first, mut last) =
+            (self.first.unwrap_or(Timestamp::MAX), self.last.unwrap_or(Timestamp::MIN));
         for head in heads {
             self.bytes += u64::from(head.captured);
             if head.captured < head.original {

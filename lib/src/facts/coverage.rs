@@ -78,15 +78,19 @@ impl Coverage {
             return;
         }
         let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
-        let Some(last) = self.last else {
-            (self.first, self.last) = (Some(at), Some(at));
-            return;
-        };
+        match self.last {
+            Some(last) if (0..=SILENCE).contains(&at.time.since(last.time)) => self.last = Some(at),
+            Some(last) => self.step(last, at),
+            None => (self.first, self.last) = (Some(at), Some(at)),
+        }
+    }
+
+    /// Time goes on by much, or back.
+    #[cold]
+    fn step(&mut self, last: Moment, at: Moment) {
         let pause = at.time.since(last.time);
         if pause >= 0 {
-            if pause > SILENCE {
-                self.silence(Silence { from: last, to: at });
-            }
+            self.silence(Silence { from: last, to: at });
             self.last = Some(at);
             return;
         }

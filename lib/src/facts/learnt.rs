@@ -1,7 +1,5 @@
 //! What one shard of a vantage point has learnt, and the merging of several.
 
-use std::collections::BTreeMap;
-
 use super::{Calls, Handshakes, Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{Connection, FlowId};
 
@@ -9,7 +7,8 @@ use crate::flow::{Connection, FlowId};
 pub(crate) struct Learnt {
     /// Of each shard.
     pub(crate) connections: Vec<Vec<Connection>>,
-    pub(crate) protocols: BTreeMap<FlowId, &'static str>,
+    /// In no order.
+    pub(crate) protocols: Vec<(FlowId, &'static str)>,
     pub(crate) notifications: Notifications,
     pub(crate) imap: Imap,
     pub(crate) smtp: SmtpReplies,

@@ -155,7 +155,7 @@ impl VantageFacts {
             coverage,
             streams: Streams::default(),
             connections,
-            protocols,
+            protocols: protocols.into_iter().collect(),
             notifications,
             imap,
             smtp,

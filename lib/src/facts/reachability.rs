@@ -146,21 +146,16 @@ fn is_final(icmp: &Unreachable) -> bool {
 
 /// Who tried to reach the services on `ports`, and who sent echo requests to whom, in the order of first packets.
 pub(crate) fn reach(connections: &Table<Connection>, ports: &Ports, pings: Pings) -> Vec<Reach> {
-    let mut services: HashMap<u16, Service> = HashMap::new();
-    for service in OVER_TCP {
-        for port in service.ports(ports) {
-            services.entry(*port).or_insert(service);
-        }
-    }
+    let service_on = |port| OVER_TCP.into_iter().find(|service| service.ports(ports).contains(&port));
     let mut rows: Vec<Reach> = Vec::new();
     let mut places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState> = HashMap::default();
     for connection in connections {
         let (client, server) = (connection.orig.ip, connection.resp);
-        let Some((service, outcome)) = services.get(&server.port).zip(outcome(connection)) else {
+        let Some((service, outcome)) = service_on(server.port).zip(outcome(connection)) else {
             continue;
         };
         let place = *places.entry((client, server.ip, server.port)).or_insert_with(|| {
-            let mut row = Reach::new(client, server.ip, *service, connection.first);
+            let mut row = Reach::new(client, server.ip, service, connection.first);
             (row.port, row.flow) = (server.port, Some(connection.id));
             rows.push(row);
             rows.len() - 1

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,8 +52,16 @@ impl FlowKey {
     pub(crate) fn between(src: (&IpAddr, u16), dst: (&IpAddr, u16)) -> (Self, bool) {
         let is_ipv6 = src.0.is_ipv6();
         let (a, b) = ((bits(src.0), src.1), (bits(dst.0), dst.1));
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        (FlowKey { low: low.0, high: high.0, ports: [low.1, high.1], is_ipv6 }, a <= b)
+        let is_ordered = match (src.0, dst.0) {
+            // Nearly all are: address and port fit a word.
+            (IpAddr::V4(src_ip), IpAddr::V4(dst_ip)) => {
+                let word = |ip: &Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
+                word(src_ip, src.1) <= word(dst_ip, dst.1)
+            }
+            _ => a <= b,
+        };
+        let (low, high) = if is_ordered { (a, b) } else { (b, a) };
+        (FlowKey { low: low.0, high: high.0, ports: [low.1, high.1], is_ipv6 }, is_ordered)
     }
 
     /// The smaller end.

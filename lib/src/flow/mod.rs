@@ -20,11 +20,12 @@ mod tcp;
 mod tests;
 #[cfg(test)]
 mod twin;
+mod way;
 
 pub use key::{CommunityId, Endpoint, FlowKey};
 pub use opening::{Opening, Prefix};
-pub use syn::OptionKinds;
 pub(crate) use receiver::{FlowRef, Interest, Receiver};
+pub use syn::OptionKinds;
 #[cfg(test)]
 use table::Overflows;
 pub(crate) use table::{Flows, Limits};

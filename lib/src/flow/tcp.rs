@@ -1,14 +1,13 @@
 //! What one packet does to its connection.
 
-use super::clock::SenderClock;
 use super::duplicate::{Copies, Seen};
 use super::handover::{Handover, Reader};
 use super::pending::Store;
 use super::segment::Segment;
 use super::stream::{Arrival, Outlet, Stream};
+use super::way::{Half, Way};
 use super::{
-    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Moment, Receiver, Reset, Side, Syn,
-    Unreachable,
+    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Moment, Receiver, Reset, Syn, Unreachable,
 };
 use crate::packet::{Ip, Tcp};
 
@@ -20,20 +19,6 @@ pub(super) struct Flow<S> {
     halves: [Half; 2],
     copies: Copies,
     reader: Reader<S>,
-}
-
-/// What is remembered of one direction.
-#[derive(Debug, Default)]
-struct Half {
-    /// The sequence number from which Wireshark counts, which tells incarnations apart.
-    base: Option<u32>,
-    stream: Stream,
-    /// A packet was seen that is neither SYN nor RST.
-    is_talking: bool,
-    window_is_closed: bool,
-    clock: SenderClock,
-    /// The receiver knows that this direction is complete.
-    fin_is_told: bool,
 }
 
 /// A packet as its flow sees it.
@@ -58,12 +43,9 @@ impl<S> Flow<S> {
         let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
         let answers = tcp.has(Tcp::SYN | Tcp::ACK);
         let (orig, resp) = if answers { (dst, src) } else { (src, dst) };
-        let stream = || {
-            if digest { Stream::digesting() } else { Stream::default() }
-        };
         let flow = Flow {
             orig_is_low: packet.from_low != answers,
-            halves: [(); 2].map(|()| Half { stream: stream(), ..Half::default() }),
+            halves: [(); 2].map(|()| Half::new(digest)),
             copies: Copies::default(),
             reader: Reader::Unasked,
         };
@@ -121,27 +103,35 @@ impl<S> Live<'_, S> {
             dir = Dir::Orig;
         }
         self.connection.last = at;
-        self.count(dir, packet);
+        let segment = Segment::of(packet);
+        let (connection, flow) = (&mut *self.connection, &mut *self.flow);
+        let mut way = Way::of(dir, &mut connection.sides, &mut flow.halves);
+        way.count(packet);
         let seen = Seen::new(at, packet.from_low, ip, tcp);
-        if self.flow.copies.holds(seen) && !self.half(dir).stream.contradicts(&Segment::of(packet)) {
-            self.connection.duplicates += 1;
+        if flow.copies.holds(seen) && !way.half.stream.contradicts(&segment) {
+            connection.duplicates += 1;
             return;
         }
-        if let Some(jump) = self.half(dir).clock.tick(at, tcp) {
-            self.connection.clock_jump.get_or_insert_with(|| jump.into());
+        if let Some(jump) = way.half.clock.tick(at, tcp) {
+            connection.clock_jump.get_or_insert_with(|| jump.into());
         }
-        self.learn_bases(dir, tcp);
-        self.note_ttl(dir, packet);
-        if tcp.has(Tcp::SYN) {
-            self.syn(dir, packet);
-        }
-        if tcp.has(Tcp::RST) {
-            self.reset(dir, packet);
+        way.learn_bases(tcp);
+        way.note_ttl(packet);
+        if tcp.flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0 {
+            way.acknowledge(tcp);
+            let is_taken = way.takes(&segment, flow.reader.is_nobody());
+            let has_holes = way.peer.stream.waits_in_vain();
+            if has_holes {
+                self.pass_over_holes(dir.flip(), store, receiver);
+            }
+            // Most of a capture ends here.
+            if is_taken || segment.length == 0 && !has_holes {
+                return;
+            }
         } else {
-            self.acknowledge(dir, tcp);
-            self.pass_over_holes(dir.flip(), store, receiver);
+            self.control(dir, packet, store, receiver);
         }
-        self.payload(dir, packet, store, receiver);
+        self.payload(dir, tcp, &segment, store, receiver);
     }
 
     /// An ICMP error quotes this connection.
@@ -171,10 +161,6 @@ impl<S> Live<'_, S> {
         &mut self.flow.halves[dir as usize]
     }
 
-    fn side(&mut self, dir: Dir) -> &mut Side {
-        &mut self.connection.sides[dir as usize]
-    }
-
     /// Without SYN or payload, who sent first was only assumed to be the originator.
     fn may_turn_around(&self) -> bool {
         let Connection { syn, syn_ack, .. } = &*self.connection;
@@ -192,44 +178,22 @@ impl<S> Live<'_, S> {
         self.flow.orig_is_low = !self.flow.orig_is_low;
     }
 
-    fn count(&mut self, dir: Dir, packet: &Arriving<'_>) {
-        let side = self.side(dir);
-        side.packets += 1;
-        side.last = Some(packet.at);
-        if side.first.is_none() {
-            side.first = Some(packet.at);
-            side.mac = packet.mac;
-            side.ttl = packet.ip.ttl;
+    /// What SYN and RST mean, and the acknowledgment that comes with a FIN or a SYN.
+    fn control<R: Receiver<State = S>>(
+        &mut self,
+        dir: Dir,
+        packet: &Arriving<'_>,
+        store: &mut Store,
+        receiver: &mut R,
+    ) {
+        if packet.tcp.has(Tcp::SYN) {
+            self.syn(dir, packet);
         }
-    }
-
-    fn learn_bases(&mut self, dir: Dir, tcp: &Tcp<'_>) {
-        let first = if tcp.has(Tcp::SYN) { tcp.seq } else { tcp.seq.wrapping_sub(1) };
-        let base = &mut self.half(dir).base;
-        if base.is_none() || tcp.has(Tcp::SYN | Tcp::ACK) {
-            *base = Some(first);
-        }
-        if tcp.has(Tcp::ACK) {
-            self.half(dir.flip()).base.get_or_insert(tcp.ack.wrapping_sub(1));
-        }
-    }
-
-    fn note_ttl(&mut self, dir: Dir, packet: &Arriving<'_>) {
-        let ttl = packet.ip.ttl;
-        let (side, half) = (&mut self.connection.sides[dir as usize], &mut self.flow.halves[dir as usize]);
-        if !packet.tcp.has(Tcp::RST) {
-            let (low, high) = side.ttl_range;
-            // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
-            side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
-        }
-        if let (Some(first), Some(mac)) = (side.mac, packet.mac)
-            && first != mac
-        {
-            side.other_mac.get_or_insert_with(|| (mac, ttl, packet.at).into());
-        }
-        if !half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
-            half.is_talking = true;
-            side.ttl = ttl;
+        if packet.tcp.has(Tcp::RST) {
+            self.reset(dir, packet);
+        } else {
+            Way::of(dir, &mut self.connection.sides, &mut self.flow.halves).acknowledge(packet.tcp);
+            self.pass_over_holes(dir.flip(), store, receiver);
         }
     }
 
@@ -271,23 +235,6 @@ impl<S> Live<'_, S> {
         }
     }
 
-    fn acknowledge(&mut self, dir: Dir, tcp: &Tcp<'_>) {
-        if tcp.has(Tcp::ACK) {
-            self.half(dir.flip()).stream.acknowledged(tcp.ack);
-        }
-        if tcp.payload_len == 0 && tcp.flags & (Tcp::SYN | Tcp::FIN) == 0 {
-            self.half(dir).stream.sent_up_to(tcp.seq);
-        }
-        if tcp.flags & (Tcp::SYN | Tcp::FIN) != 0 {
-            return;
-        }
-        let closed = tcp.window == 0;
-        if closed && !self.half(dir).window_is_closed {
-            self.side(dir).zero_windows += 1;
-        }
-        self.half(dir).window_is_closed = closed;
-    }
-
     /// Hands on what waits behind holes that the peer has filled: what answers it comes next.
     fn pass_over_holes<R: Receiver<State = S>>(&mut self, dir: Dir, store: &mut Store, receiver: &mut R) {
         while self.half(dir).stream.waits_in_vain() {
@@ -299,48 +246,32 @@ impl<S> Live<'_, S> {
     fn payload<R: Receiver<State = S>>(
         &mut self,
         dir: Dir,
-        packet: &Arriving<'_>,
+        tcp: &Tcp<'_>,
+        segment: &Segment<'_>,
         store: &mut Store,
         receiver: &mut R,
     ) {
-        let tcp = packet.tcp;
-        let segment = Segment::of(packet);
-        let is_plain = tcp.flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0;
-        if is_plain && self.half(dir).stream.is_probe(segment.seq, segment.length) {
-            // The same segment probes a closed window (RFC 9293, 3.8.6.1).
-            if !self.half(dir.flip()).window_is_closed {
-                self.side(dir).keepalives += 1;
-            }
-            return;
-        }
-        let side = &mut self.connection.sides[dir as usize];
-        if is_plain
-            && self.flow.reader.is_nobody()
-            && self.flow.halves[dir as usize].stream.advance(&segment, side)
-        {
-            return;
-        }
         // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
         if segment.length > 0 && !tcp.has(Tcp::RST) {
             let was_closed = self.flow.halves.iter().all(|half| half.stream.is_finished());
             self.flow.reader.ask(&self.as_ref(), receiver);
             let was_read = self.flow.reader.is_reading();
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
-            let arrival = stream.segment(&segment, &mut outlet);
+            let arrival = stream.segment(segment, &mut outlet);
             match arrival {
                 Arrival::New => {}
                 Arrival::Late => outlet.side.out_of_order += 1,
                 Arrival::Old => outlet.side.retransmitted += 1,
             }
             if arrival != Arrival::Old && was_closed {
-                self.connection.after_close.get_or_insert(packet.at);
+                self.connection.after_close.get_or_insert(segment.at);
             }
             if was_read && !self.flow.reader.is_reading() {
                 self.forget_bytes(store);
             }
         }
         if tcp.has(Tcp::FIN) {
-            self.side(dir).fin.get_or_insert(packet.at);
+            self.connection.sides[dir as usize].fin.get_or_insert(segment.at);
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
             stream.fin(segment.seq.wrapping_add(segment.length), &mut outlet);
         }

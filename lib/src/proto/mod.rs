@@ -38,14 +38,8 @@ use std::ops::ControlFlow;
 use crate::flow::{Close, Dir, Endpoint, Moment};
 
 /// The protocols that can be recognised. A new one is a line here.
-static PROTOCOLS: [Protocol; 6] = [
-    dcerpc::http::PROTOCOL,
-    http::PROTOCOL,
-    imap::PROTOCOL,
-    smtp::PROTOCOL,
-    tls::PROTOCOL,
-    dcerpc::PROTOCOL,
-];
+static PROTOCOLS: [Protocol; 6] =
+    [dcerpc::http::PROTOCOL, http::PROTOCOL, imap::PROTOCOL, smtp::PROTOCOL, tls::PROTOCOL, dcerpc::PROTOCOL];
 
 /// How a protocol is recognised and dissected.
 struct Protocol {

@@ -1,16 +1,16 @@
 //! What a rule may look at.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use super::census::Census;
 use super::notify::{self, Gap, Life, Source};
 use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, Outcome, Table, VantageFacts, outcome};
-use crate::flow::{Connection, FlowId, Moment, Side};
+use crate::facts::{Facts, NotificationRow, VantageFacts};
+use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 
 /// The facts of all vantage points and the settings to judge them by.
@@ -39,12 +39,8 @@ pub struct View<'a> {
     pub lives: Vec<Life>,
     /// Where notifications come from, by address.
     pub(crate) sources: Vec<Source<'a>>,
-    /// Whether the capture shows only one direction of most connections that carried anything: a dozen rules ask.
-    one_way: bool,
-    /// The attempts to connect that failed: a dozen rules ask.
-    pub(crate) failed: Vec<&'a Connection>,
-    /// The ports that they were for.
-    pub(crate) failed_ports: BTreeSet<u16>,
+    /// What is looked for in all connections.
+    pub(crate) census: Census<'a>,
     chains: OnceLock<Chains>,
 }
 
@@ -54,23 +50,19 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let threads = config.threads();
-            let ((failed, one_way), sight) =
-                parallel::join(threads, || census(&facts.connections), || Sight::new(facts, config));
+            let census = Census::new(&facts.connections);
             let mut view = View {
                 facts,
                 config,
                 first_capture,
-                sight,
+                sight: Sight::new(facts, &census, config),
                 lives: Vec::new(),
                 sources: Vec::new(),
-                one_way,
-                failed_ports: failed.iter().map(|connection| connection.resp.port).collect(),
-                failed,
+                census,
                 chains: OnceLock::new(),
             };
             (view.lives, view.sources) =
-                parallel::join(threads, || notify::lives(&view), || notify::seen(&view));
+                parallel::join(config.threads(), || notify::lives(&view), || notify::seen(&view));
             views.push(view);
             first_capture += facts.files.len();
         }
@@ -193,56 +185,6 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        self.one_way
+        self.census.is_one_way
     }
-}
-
-fn is_failed(connection: &Connection) -> bool {
-    !matches!(outcome(connection), None | Some(Outcome::Connected))
-}
-
-/// The attempts that failed, and whether most connections show one direction only. All rows are looked at once: there are
-/// many, and none of them is in the cache.
-fn census(connections: &Table<Connection>) -> (Vec<&Connection>, bool) {
-    let (mut failed, mut one_more) = (Vec::new(), 0_i64);
-    for connection in connections {
-        if is_failed(connection) {
-            failed.push(connection);
-        }
-        one_more += match directions(connection) {
-            Some(Directions::One) => 1,
-            Some(Directions::Both) => -1,
-            None => 0,
-        };
-    }
-    (failed, one_more > 0)
-}
-
-/// How much of a connection the capture shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Directions {
-    /// Packets of one end, although the other must have answered.
-    One,
-    /// Packets of both ends.
-    Both,
-}
-
-/// How much of a connection was captured; `None` when the silence of one end has a cause of its own.
-pub(crate) fn directions(connection: &Connection) -> Option<Directions> {
-    if connection.sides.iter().all(|side| side.packets > 0) {
-        return Some(Directions::Both);
-    }
-    // A SYN, a segment or a probe that is sent again and again, and nothing else, meets a dead host.
-    let goes_on = |side: &Side| {
-        let again =
-            u64::from(side.retransmitted) + u64::from(side.keepalives) + u64::from(connection.duplicates);
-        side.packets.saturating_sub(again) > 1
-    };
-    (!is_attempt(connection) && connection.sides.iter().any(goes_on)).then_some(Directions::One)
-}
-
-/// Whether a connection is no more than an attempt to open one.
-pub(crate) fn is_attempt(connection: &Connection) -> bool {
-    use crate::flow::Handshake::{Refused, Unanswered};
-    matches!(connection.handshake, Refused | Unanswered)
 }

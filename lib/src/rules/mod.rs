@@ -3,6 +3,7 @@
 #[macro_use]
 mod meta;
 mod capture;
+mod census;
 mod context;
 mod draft;
 mod ews;

@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::context::is_attempt;
+use super::census::{Census, is_attempt};
 use super::jumps::forward_jumps;
 use super::stalls::stalls;
 use crate::config::Config;
@@ -29,7 +29,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(facts: &VantageFacts, config: &Config) -> Self {
+    pub(super) fn new(facts: &VantageFacts, census: &Census<'_>, config: &Config) -> Self {
         // Most captures lose nothing, and then nobody asks.
         let told: LazyCell<HashSet<FlowId>, _> = LazyCell::new(|| {
             facts.notifications.iter().filter(|row| row.is_post()).map(|row| row.flow).collect()
@@ -37,7 +37,7 @@ impl Sight {
         let begin = facts.coverage.first.map(|first| first.time);
         let mut blind = Vec::new();
         let mut losses = Vec::new();
-        for connection in facts.connections.iter().filter(|connection| !is_attempt(connection)) {
+        for connection in census.incomplete.iter().filter(|connection| !is_attempt(connection)) {
             let Connection { orig, resp, .. } = connection;
             for (from, to) in losses_in(connection, begin) {
                 losses.push((resp.port, from, to));

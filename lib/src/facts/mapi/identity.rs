@@ -55,9 +55,7 @@ impl Identity {
             names,
             mac: side.filter(|side| INITIAL_TTLS.contains(&side.ttl)).and_then(|side| side.mac),
             secondary,
-            stack: row
-                .and_then(|row| row.syn_ack.as_ref())
-                .map(|syn| (syn.ttl, syn.window, syn.options)),
+            stack: row.and_then(|row| row.syn_ack.as_ref()).map(|syn| (syn.ttl, syn.window, syn.options)),
         }
     }
 

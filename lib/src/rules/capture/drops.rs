@@ -37,7 +37,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let lossy = view.facts.connections.iter().filter(|c| lost(c).is_some());
+        let lossy = view.census.incomplete.iter().copied().filter(|c| lost(c).is_some());
         let mut by_file = super::by_file(lossy);
         for (file, info) in view.facts.files.iter().enumerate() {
             if let Some(lossy) = by_file.remove(&file) {

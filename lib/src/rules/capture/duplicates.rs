@@ -40,8 +40,7 @@ const ALL: f64 = 0.9;
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let doubled = view.facts.connections.iter().filter(|c| c.duplicates > 0);
-        for (file, doubled) in super::by_file(doubled) {
+        for (file, doubled) in super::by_file(view.census.doubled.iter().copied()) {
             let copies = sum(&doubled, |c| u64::from(c.duplicates));
             if copies < FEWEST {
                 continue;

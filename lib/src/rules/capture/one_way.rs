@@ -1,7 +1,7 @@
 //! `capture-one-way`.
 
 use crate::flow::Connection;
-use crate::rules::context::{Directions, directions};
+use crate::rules::census::{Directions, directions};
 use crate::rules::draft::shown;
 use crate::rules::{Context, Findings};
 

@@ -62,7 +62,7 @@ pub(crate) struct Others {
 pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
     let ports = service.ports(&view.config.ports);
     // A scan of other ports leaves many failures, which are not in the cache.
-    if !ports.iter().any(|port| view.failed_ports.contains(port)) {
+    if !ports.iter().any(|port| view.census.failed_ports.contains(port)) {
         return Vec::new();
     }
     servers_at(view, |connection| ports.contains(&connection.resp.port))
@@ -71,7 +71,7 @@ pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> 
 /// The servers to which attempts failed that `is_meant` picks, by address.
 pub(crate) fn servers_at<'a>(view: &View<'a>, is_meant: impl Fn(&Connection) -> bool) -> Vec<Server<'a>> {
     let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
-    for connection in view.failed.iter().filter(|connection| is_meant(connection)) {
+    for connection in view.census.failed.iter().filter(|connection| is_meant(connection)) {
         servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
     }
     if servers.is_empty() {
