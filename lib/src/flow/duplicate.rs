@@ -38,6 +38,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// `forward` tells the two directions of the flow apart.
+    #[inline(always)]
     pub(super) fn new(at: Moment, forward: bool, ip: &Ip, tcp: &Tcp<'_>) -> Self {
         Seen {
             forward,
@@ -76,7 +77,9 @@ impl Seen {
 }
 
 impl Copies {
-    /// Whether `packet` is a copy of one of the last packets. It is remembered if it is not.
+    /// Whether `packet` is a copy of one of the last packets. It is remembered if it is not. Inlined, as a packet that
+    /// is put together in one place and copied to another right away waits for its own bytes.
+    #[inline(always)]
     pub(super) fn holds(&mut self, packet: Seen) -> bool {
         let is_known = self.knows(&packet);
         if !is_known {
@@ -85,15 +88,19 @@ impl Copies {
         is_known
     }
 
+    #[inline(always)]
     fn knows(&self, packet: &Seen) -> bool {
         // All are compared at once, which the compiler makes one vector instruction of: hardly any is alike.
         let key = packet.key();
-        if !self.keys.map(|other| other == key).contains(&true) {
-            return false;
-        }
-        self.seen.iter().flatten().any(|seen| seen.is_copied_by(packet))
+        self.keys.map(|other| other == key).contains(&true) && self.compares(*packet)
     }
 
+    #[cold]
+    fn compares(&self, packet: Seen) -> bool {
+        self.seen.iter().flatten().any(|seen| seen.is_copied_by(&packet))
+    }
+
+    #[inline(always)]
     fn push(&mut self, packet: Seen) {
         let place = self.next % REMEMBERED;
         self.keys[place] = packet.key();

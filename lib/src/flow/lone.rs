@@ -52,7 +52,7 @@ impl Lone {
             df: ip.df,
             flags: tcp.flags,
             from_low,
-            mac,
+            mac: mac.copied(),
             options_length: tcp.options.len() as u8,
             options,
         })
@@ -139,7 +139,7 @@ impl Lone {
             payload: &[],
             payload_len: 0,
         };
-        show(&Arriving { at: self.at, from_low: self.from_low, mac: self.mac, ip: &ip, tcp: &tcp })
+        show(&Arriving { at: self.at, from_low: self.from_low, mac: self.mac.as_ref(), ip: &ip, tcp: &tcp })
     }
 
     /// Who sent it, and to whom.

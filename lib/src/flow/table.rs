@@ -132,7 +132,7 @@ impl<S> Flows<S> {
         let (Some(ip), Transport::Tcp(tcp)) = (&packet.ip, &packet.transport) else {
             return;
         };
-        let mac = packet.macs.map(|(src, _)| src);
+        let mac = packet.macs.as_ref().map(|(src, _)| src);
         let arriving = Arriving { at, from_low, mac, ip, tcp };
         let id = FlowId(ordinal);
         let place = match self.place(&key) {

@@ -29,7 +29,7 @@ pub(super) struct Arriving<'a> {
     /// Whether it goes from the smaller end of the key to the larger.
     pub(super) from_low: bool,
     /// Source hardware address.
-    pub(super) mac: Option<[u8; 6]>,
+    pub(super) mac: Option<&'a [u8; 6]>,
     pub(super) ip: &'a Ip,
     pub(super) tcp: &'a Tcp<'a>,
 }

@@ -50,7 +50,7 @@ impl<'f> Way<'f> {
         self.side.last = Some(packet.at);
         if self.side.first.is_none() {
             self.side.first = Some(packet.at);
-            self.side.mac = packet.mac;
+            self.side.mac = packet.mac.copied();
             self.side.ttl = packet.ip.ttl;
         }
     }
@@ -72,10 +72,10 @@ impl<'f> Way<'f> {
             // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
             self.side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
         }
-        if let (Some(first), Some(mac)) = (self.side.mac, packet.mac)
+        if let (Some(first), Some(mac)) = (&self.side.mac, packet.mac)
             && first != mac
         {
-            self.side.other_mac.get_or_insert_with(|| (mac, ttl, packet.at).into());
+            self.side.other_mac.get_or_insert_with(|| (*mac, ttl, packet.at).into());
         }
         if !self.half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             self.half.is_talking = true;
