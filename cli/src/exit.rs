@@ -3,9 +3,6 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::output::clean;
-use crate::progress;
-
 /// The exit codes; scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -54,25 +51,5 @@ impl Failure {
     /// A failure to write to standard output.
     pub(crate) fn stdout(source: io::Error) -> Self {
         Failure::Write { destination: "standard output".to_owned(), source }
-    }
-
-    /// Says what is wrong on standard error, and gives the exit code for it.
-    pub(crate) fn report(&self) -> Exit {
-        match self {
-            Failure::Arguments(error) => {
-                // There is nobody left to tell when standard error is closed.
-                let _ = error.print();
-                match error.use_stderr() {
-                    true => Exit::Unusable,
-                    false => Exit::Success,
-                }
-            }
-            // The reader has seen enough, as `head` does.
-            Failure::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            other => {
-                progress::say("error", &clean::lines(&other.to_string()));
-                Exit::Unusable
-            }
-        }
     }
 }

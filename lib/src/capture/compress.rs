@@ -2,12 +2,13 @@
 
 use std::io::{self, Cursor, ErrorKind, Read};
 
-use super::input::Bytes;
-
 #[cfg(feature = "compress")]
 mod lz4;
 #[cfg(feature = "compress")]
 mod unpack;
+
+/// Bytes in any form.
+pub(super) type Bytes = Box<dyn Read + Send>;
 
 /// First bytes of the frames that both zstd and lz4 pass over; the lowest four bits are free.
 const SKIPPABLE: u32 = 0x184d_2a50;

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::compress;
-use super::format::{FILE_HEADER, Format};
+use super::format::Format;
 use super::input::Input;
 use super::pool::Pool;
 use super::resync::{self, Found};
-use super::walk::{Stop, Walk, Window};
+use super::walk::{FILE_HEADER, Stop, Walk, Window};
 use super::{Chunk, FileInfo, Head};
 use crate::error::{Error, Result};
 

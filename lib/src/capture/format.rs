@@ -2,10 +2,7 @@
 
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
-use super::walk::Walk;
-
-/// As much of a file as it takes to tell.
-pub(super) const FILE_HEADER: usize = 24;
+use super::walk::{FILE_HEADER, Walk};
 
 /// Formats that people take for captures, by their first bytes.
 const FOREIGN: [(&[u8], &str); 8] = [

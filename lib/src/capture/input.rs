@@ -6,11 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::compress;
+use super::compress::{self, Bytes};
 use crate::error::{Error, Result};
-
-/// Bytes in any form.
-pub(super) type Bytes = Box<dyn Read + Send>;
 
 /// How much was read of the file as it is stored, for whoever shows progress.
 pub(super) type Meter = Arc<AtomicU64>;

@@ -4,8 +4,7 @@
 //! records with 24-byte headers of Alexey Kuznetzov's patch (magic `a1b2cd34`), and the lengths in reverse order
 //! of tcpdump before version 2.3.
 
-use super::format::FILE_HEADER;
-use super::walk::{MAX_PACKET, Order, Probe, Stop, Walk, Window};
+use super::walk::{FILE_HEADER, MAX_PACKET, Order, Probe, Stop, Walk, Window};
 use super::{FileInfo, Head, LinkType};
 use crate::time::Timestamp;
 

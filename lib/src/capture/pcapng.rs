@@ -8,9 +8,8 @@ use pcap_parser::{
     parse_interfacestatisticsblock_be, parse_interfacestatisticsblock_le, parse_sectionheaderblock,
 };
 
-use super::format::FILE_HEADER;
 use super::interface::{Interface, dropped, dropped_before};
-use super::walk::{Order, Probe, Stop, Walk, Window};
+use super::walk::{FILE_HEADER, Order, Probe, Stop, Walk, Window};
 use super::{FileInfo, Head, LinkType};
 use crate::time::Timestamp;
 

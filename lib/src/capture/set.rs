@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::chunk::Glance;
+use super::compress::Bytes;
 use super::file::FileReader;
-use super::input::{Bytes, Input, Meter};
+use super::input::{Input, Meter};
 use super::pool::Pool;
 use super::{Chunk, FileInfo, Run, names};
 use crate::error::Result;

@@ -2,6 +2,9 @@
 
 use super::{FileInfo, Head};
 
+/// As much of a file as it takes to tell its format.
+pub(super) const FILE_HEADER: usize = 24;
+
 /// Longest packet that a record can hold. The largest that libpcap writes and Wireshark reads; the
 /// snapshot length in a file header is no limit, for many programs write what they like there.
 pub(super) const MAX_PACKET: u32 = 262_144;
