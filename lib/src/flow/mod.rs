@@ -1,5 +1,6 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
+mod acks;
 mod clock;
 mod duplicate;
 mod handover;

@@ -4,6 +4,9 @@ use super::Moment;
 use super::tcp::Arriving;
 use crate::packet::Tcp;
 
+/// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.
+pub(super) const FARTHEST: u64 = 1 << 30;
+
 /// The payload of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment<'a> {

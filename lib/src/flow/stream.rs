@@ -7,13 +7,12 @@
 
 use sha2::{Digest, Sha256};
 
+use super::acks::Acks;
 use super::pending::{Content, Pending, Piece, Store};
 use super::recent::Recent;
-use super::segment::{Part, Segment, slice};
+use super::segment::{FARTHEST, Part, Segment, slice};
 use super::{Moment, Opening, Side};
 
-/// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.
-const FARTHEST: u64 = 1 << 30;
 /// A reset is believed to acknowledge at most this many bytes that were not seen: a window, as hosts use it.
 const RESET_WINDOW: u32 = 1 << 20;
 
@@ -62,21 +61,12 @@ pub(super) struct Stream {
     pending: Pending,
     /// Offset of the FIN.
     fin: Option<u64>,
-    acked: Option<Acked>,
-    /// The highest number that the peer itself acknowledged.
-    answered: Option<u32>,
+    acks: Acks,
     /// Where the first bytes are missing that were not cut.
     first_gap: Option<u64>,
     recent: Option<Box<Recent>>,
     digest: Option<Box<Sha256>>,
     opening: Opening,
-}
-
-/// What the peer acknowledged: the first and the highest number.
-#[derive(Clone, Copy, Debug)]
-struct Acked {
-    first: u32,
-    last: u32,
 }
 
 impl Stream {
@@ -92,9 +82,7 @@ impl Stream {
 
     /// The peer acknowledges everything before `ack`.
     pub(super) fn acknowledged(&mut self, ack: u32) {
-        self.answered =
-            Some(self.answered.map_or(ack, |known| if is_after(ack, known) { ack } else { known }));
-        self.sent_up_to(ack);
+        self.acks.answered(ack);
     }
 
     /// A reset says that everything before `ack` had been received. Who forges one may put any number there: one far
@@ -107,12 +95,9 @@ impl Stream {
         }
     }
 
-    /// Everything before `ack` was sent: the peer acknowledges it, or the sender itself goes on from there.
-    pub(super) fn sent_up_to(&mut self, ack: u32) {
-        let acked = self.acked.get_or_insert(Acked { first: ack, last: ack });
-        if (1..=FARTHEST).contains(&u64::from(ack.wrapping_sub(acked.last))) {
-            acked.last = ack;
-        }
+    /// Everything before `seq` was sent: the peer acknowledges it, or the sender itself goes on from there.
+    pub(super) fn sent_up_to(&mut self, seq: u32) {
+        self.acks.sent_up_to(seq);
     }
 
     /// Whether a segment without control bits is a keep-alive probe: no byte or one, just below the next one to send.
@@ -121,7 +106,7 @@ impl Stream {
         match (length, self.origin) {
             (0 | 1, Some(origin)) => after == origin.wrapping_add(self.top as u32),
             // The capture began later: then the peer already had the byte.
-            (1, None) => self.acked.is_some_and(|acked| acked.last == after),
+            (1, None) => self.acks.end() == Some(after),
             _ => false,
         }
     }
@@ -190,11 +175,10 @@ impl Stream {
         let Some(front) = self.pending.front().filter(|front| front.start > self.next) else {
             return false;
         };
-        let (Some(answered), Some(origin)) = (self.answered, self.origin) else {
+        let Some(origin) = self.origin else {
             return false;
         };
-        let beyond = answered.wrapping_sub(origin.wrapping_add(front.start as u32));
-        (1..=FARTHEST).contains(&u64::from(beyond)) && front.start - self.next <= FARTHEST
+        self.acks.reach_beyond(origin.wrapping_add(front.start as u32)) && front.start - self.next <= FARTHEST
     }
 
     /// Gives the first hole up.
@@ -246,12 +230,12 @@ impl Stream {
             self.skip(start, at, outlet);
             self.release_front(outlet);
         }
-        let unseen = self.acked_beyond_top();
+        let top = self.origin.map(|origin| origin.wrapping_add(self.top as u32));
+        // The number of a FIN is not a byte.
+        let unseen = self.acks.beyond(top).saturating_sub(u64::from(self.fin.is_some()));
         let sent = self.fin.map_or(unseen, |fin| fin.saturating_sub(self.top));
         outlet.side.acked_unseen = unseen > 0 || self.has_acked_gap();
-        let top = self.origin.map(|origin| origin.wrapping_add(self.top as u32));
-        outlet.side.unanswered =
-            top.is_some_and(|top| self.answered.is_none_or(|acked| is_after(top, acked)));
+        outlet.side.unanswered = top.is_some_and(|top| !self.acks.cover(top));
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
@@ -270,23 +254,11 @@ impl Stream {
         self.next as i64 + i64::from(seq.wrapping_sub(expected) as i32)
     }
 
-    /// Bytes the peer acknowledged beyond the highest one seen. The number of a FIN is not a byte.
-    fn acked_beyond_top(&self) -> u64 {
-        let Some(acked) = self.acked else { return 0 };
-        let top = self.origin.map_or(acked.first, |origin| origin.wrapping_add(self.top as u32));
-        match u64::from(acked.last.wrapping_sub(top)) {
-            // One number may be a FIN that was not captured.
-            0 | 1 => 0,
-            beyond if beyond > FARTHEST => 0,
-            beyond => beyond - u64::from(self.fin.is_some()),
-        }
-    }
-
     fn has_acked_gap(&self) -> bool {
-        let (Some(gap), Some(acked), Some(origin)) = (self.first_gap, self.acked, self.origin) else {
+        let (Some(gap), Some(acked), Some(origin)) = (self.first_gap, self.acks.end(), self.origin) else {
             return false;
         };
-        let behind = origin.wrapping_add(self.top as u32).wrapping_sub(acked.last) as i32;
+        let behind = origin.wrapping_add(self.top as u32).wrapping_sub(acked) as i32;
         self.top as i64 - i64::from(behind) > gap as i64
     }
 
@@ -443,8 +415,4 @@ impl Stream {
         }
         self.next = offset;
     }
-}
-/// Whether sequence number `one` lies after `two` (RFC 9293, 3.4).
-fn is_after(one: u32, two: u32) -> bool {
-    (one.wrapping_sub(two) as i32) > 0
 }
