@@ -4,6 +4,7 @@ mod gather;
 mod open;
 mod server;
 mod session;
+mod told;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -5,8 +5,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::arriving::Arriving;
 use super::pending::Store;
-use super::tcp::{Arriving, Flow, Live};
+use super::tcp::{Flow, Live};
 use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Receiver, Side, Syn};
 use crate::packet::{Ip, Tcp};
 

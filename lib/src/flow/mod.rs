@@ -1,6 +1,7 @@
 //! TCP connections: their life, and the ordered bytes of both directions.
 
 mod acks;
+mod arriving;
 mod clock;
 mod duplicate;
 mod handover;

@@ -1,7 +1,7 @@
 //! The payload of one packet, by sequence number and by stream offset.
 
 use super::Moment;
-use super::tcp::Arriving;
+use super::arriving::Arriving;
 use crate::packet::Tcp;
 
 /// No window is larger (RFC 7323, 2.3), so nothing that belongs to the connection is farther ahead.

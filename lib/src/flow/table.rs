@@ -6,10 +6,11 @@ use std::collections::BinaryHeap;
 use ahash::RandomState;
 use hashbrown::HashTable;
 
+use super::arriving::Arriving;
 use super::lone::Lone;
 use super::pending::Store;
 use super::rows::Rows;
-use super::tcp::{Arriving, Flow};
+use super::tcp::Flow;
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
 use crate::packet::{Packet, Transport};
 use crate::time::Timestamp;

@@ -1,5 +1,6 @@
 //! What one packet does to its connection.
 
+use super::arriving::Arriving;
 use super::duplicate::{Copies, Seen};
 use super::handover::{Handover, Reader};
 use super::pending::Store;
@@ -7,9 +8,9 @@ use super::segment::Segment;
 use super::stream::{Arrival, Outlet, Stream};
 use super::way::{Half, Way};
 use super::{
-    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Moment, Receiver, Reset, Syn, Unreachable,
+    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Receiver, Reset, Syn, Unreachable,
 };
-use crate::packet::{Ip, Tcp};
+use crate::packet::Tcp;
 
 /// What is remembered of a connection that may go on, beside its row.
 #[derive(Debug)]
@@ -19,19 +20,6 @@ pub(super) struct Flow<S> {
     halves: [Half; 2],
     copies: Copies,
     reader: Reader<S>,
-}
-
-/// A packet as its flow sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Arriving<'a> {
-    /// Its frame.
-    pub(super) at: Moment,
-    /// Whether it goes from the smaller end of the key to the larger.
-    pub(super) from_low: bool,
-    /// Source hardware address.
-    pub(super) mac: Option<&'a [u8; 6]>,
-    pub(super) ip: &'a Ip,
-    pub(super) tcp: &'a Tcp<'a>,
 }
 
 impl<S> Flow<S> {

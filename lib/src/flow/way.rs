@@ -1,9 +1,9 @@
 //! What one packet changes in its own direction: counts, time to live, acknowledgments, probes.
 
+use super::arriving::Arriving;
 use super::clock::SenderClock;
 use super::segment::Segment;
 use super::stream::Stream;
-use super::tcp::Arriving;
 use super::{Dir, Side};
 use crate::packet::Tcp;
 

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Rpc;
-use super::http::Authorization;
+use super::http::auth::Authorization;
 use super::imap;
 use super::smtp::SmtpReply;
 use super::tls::TlsHandshake;

@@ -3,7 +3,7 @@
 //! Every message is followed so that the next one is found, but only what may be a call of Exchange is looked into
 //! and becomes an event. Bodies of all others are counted, not read.
 
-mod auth;
+pub(super) mod auth;
 mod body;
 mod coding;
 mod exchange;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::open::Counts;
 use super::session::{account, sessions};
+use super::told::{Offer, Told};
 use super::{ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ServerHints};
 use crate::config::Ports;
 use crate::facts::intern::Interner;
@@ -29,25 +30,6 @@ pub(crate) struct Imap {
     offers: BTreeMap<Endpoint, Arc<Offer>>,
     servers: BTreeMap<IpAddr, ServerHints>,
     strings: Interner,
-}
-
-/// What is known of a connection that speaks IMAP.
-#[derive(Debug)]
-pub(super) struct Told {
-    pub(super) client: Dir,
-    /// From some point on it is encrypted or compressed.
-    pub(super) is_encrypted: bool,
-    is_authenticated: bool,
-    offer: Option<Arc<Offer>>,
-}
-
-/// The ways of logging in that a server offers.
-#[derive(Debug)]
-struct Offer {
-    at: Moment,
-    is_login_disabled: bool,
-    /// `AUTH=…`.
-    mechanisms: Vec<Mechanism>,
 }
 
 impl Imap {
@@ -243,17 +225,6 @@ fn judge_offers(rows: &mut [ImapRow], offers: &BTreeMap<Endpoint, Arc<Offer>>) {
             true => Some(true),
             false => login.is_offered.or_else(offer),
         };
-    }
-}
-
-impl Offer {
-    /// Whether it has a way of logging in.
-    fn has(&self, way: Way) -> bool {
-        match way {
-            Way::Login => !self.is_login_disabled,
-            Way::Authenticate(Some(mechanism)) => self.mechanisms.contains(&mechanism),
-            Way::Authenticate(None) => true,
-        }
     }
 }
 

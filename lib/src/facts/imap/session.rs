@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::gather::Told;
+use super::told::Told;
 use super::{ImapKind, ImapReply, ImapRow};
 use crate::config::Ports;
 use crate::facts::Table;
