@@ -16,7 +16,7 @@ const PAUSE: i64 = 20_000_000_000;
 pub(super) struct SenderClock {
     /// The first timestamp, from which the pace is taken.
     first: Option<Tick>,
-    /// The latest one; none is as good as one long ago.
+    /// The latest one.
     last: Tick,
 }
 
@@ -43,7 +43,10 @@ impl SenderClock {
     #[cold]
     fn pause(&mut self, before: Tick) -> Option<ClockJump> {
         let now = self.last;
-        let first = self.first.get_or_insert(now);
+        let Some(first) = &mut self.first else {
+            self.first = Some(now);
+            return None;
+        };
         let pause = now.at.time.since(before.at.time);
         let known = before.at.time.since(first.at.time);
         if known < BASELINE {

@@ -3,10 +3,8 @@
 use std::ops::Deref;
 
 use super::{Moment, Syn};
-use crate::packet::{Ip, Tcp};
+use crate::packet::{Ip, Tcp, raw_options};
 
-const END_OF_LIST: u8 = 0;
-const NOP: u8 = 1;
 const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const TIMESTAMP: u8 = 8;
@@ -25,7 +23,7 @@ impl Syn {
             options: OptionKinds::default(),
             timestamp: None,
         };
-        for (kind, value) in Options(tcp.options) {
+        for (kind, value) in raw_options(tcp.options) {
             syn.options.push(kind);
             match (kind, value) {
                 (MSS, &[a, b]) => syn.mss = Some(u16::from_be_bytes([a, b])),
@@ -71,34 +69,12 @@ impl Deref for OptionKinds {
     }
 }
 
-/// The kinds and values of TCP options (RFC 9293, 3.1), up to the end of the list or the first that does not fit.
-struct Options<'a>(&'a [u8]);
-
-impl<'a> Iterator for Options<'a> {
-    type Item = (u8, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (&kind, rest) = self.0.split_first()?;
-        if kind == END_OF_LIST {
-            return None;
-        }
-        if kind == NOP {
-            self.0 = rest;
-            return Some((kind, &[]));
-        }
-        let (&length, rest) = rest.split_first()?;
-        let (value, rest) = rest.split_at_checked(usize::from(length).checked_sub(2)?)?;
-        self.0 = rest;
-        Some((kind, value))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn kinds(options: &[u8]) -> Vec<u8> {
-        Options(options).map(|(kind, _)| kind).collect()
+        raw_options(options).map(|(kind, _)| kind).collect()
     }
 
     #[test]

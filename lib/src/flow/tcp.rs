@@ -113,7 +113,10 @@ impl<S> Live<'_, S> {
                 self.pass_over_holes(dir.flip(), store, receiver);
             }
             // Most of a capture ends here.
-            if is_taken || segment.length == 0 && !has_holes {
+            if is_taken || segment.length == 0 {
+                if has_holes {
+                    self.conclude(store, receiver);
+                }
                 return;
             }
         } else {
@@ -263,6 +266,11 @@ impl<S> Live<'_, S> {
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
             stream.fin(segment.seq.wrapping_add(segment.length), &mut outlet);
         }
+        self.conclude(store, receiver);
+    }
+
+    /// Tells the receiver of directions that have become complete, and takes leave of it when both have.
+    fn conclude<R: Receiver<State = S>>(&mut self, store: &mut Store, receiver: &mut R) {
         self.report_fins(receiver);
         if self.flow.reader.is_reading() && self.flow.halves.iter().all(|half| half.stream.is_finished()) {
             let (close, at) = self.connection.closing();

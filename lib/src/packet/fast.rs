@@ -216,7 +216,7 @@ mod tests {
                 (Some(Glimpse::Udp), ..) => prop_assert!(walked.tunnel.is_none() && walked.tcp().is_none()),
                 _ => {}
             }
-            if let Some(packet) = slice(span) {
+            for packet in [slice(span), plain(span)].into_iter().flatten() {
                 prop_assert_eq!(packet, walked);
             }
         }

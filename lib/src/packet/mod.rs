@@ -20,6 +20,7 @@ pub use tcp::{TcpOption, tcp_options};
 
 pub(crate) use fast::{Glimpse, glimpse};
 pub(crate) use slicer::Slicer;
+pub(crate) use tcp::raw_options;
 
 use std::net::IpAddr;
 

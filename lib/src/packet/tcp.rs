@@ -81,6 +81,20 @@ impl TcpOption<'_> {
 
 /// The options of a TCP header, up to the end-of-list option or the first one whose length cannot be.
 pub fn tcp_options(options: &[u8]) -> impl Iterator<Item = TcpOption<'_>> {
+    raw_options(options).map(|option| match option {
+        (1, _) => TcpOption::Nop,
+        (2, &[a, b]) => TcpOption::Mss(u16::from_be_bytes([a, b])),
+        (3, &[shift]) => TcpOption::WindowScale(shift),
+        (4, []) => TcpOption::SackPermitted,
+        (8, &[a, b, c, d, e, f, g, h]) => {
+            TcpOption::Timestamps(u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+        }
+        (kind, value) => TcpOption::Other(kind, value),
+    })
+}
+
+/// The same as kinds, and what follows the length byte.
+pub(crate) fn raw_options(options: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = options;
     std::iter::from_fn(move || {
         let (&kind, after) = rest.split_first()?;
@@ -88,22 +102,14 @@ pub fn tcp_options(options: &[u8]) -> impl Iterator<Item = TcpOption<'_>> {
             0 => return None,
             1 => {
                 rest = after;
-                return Some(TcpOption::Nop);
+                return Some((kind, &[][..]));
             }
             _ => {}
         }
         let (&len, after) = after.split_first()?;
         let (value, after) = after.split_at_checked(usize::from(len).checked_sub(2)?)?;
         rest = after;
-        Some(match (kind, value) {
-            (2, &[a, b]) => TcpOption::Mss(u16::from_be_bytes([a, b])),
-            (3, &[shift]) => TcpOption::WindowScale(shift),
-            (4, []) => TcpOption::SackPermitted,
-            (8, &[a, b, c, d, e, f, g, h]) => {
-                TcpOption::Timestamps(u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
-            }
-            _ => TcpOption::Other(kind, value),
-        })
+        Some((kind, value))
     })
 }
 

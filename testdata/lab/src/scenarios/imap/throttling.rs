@@ -5,6 +5,7 @@ use crate::cuc::{Lab, at};
 use crate::imap::{Talk, agent};
 use crate::scenario::Scenario;
 use crate::time::SECOND;
+use crate::trace::PacketId;
 
 pub(super) fn throttled() -> Scenario {
     let path = "imap-auth-throttled/hit";
@@ -79,12 +80,7 @@ pub(super) fn throttled_and_cut() -> Scenario {
         talk.work(240 * SECOND, at(12, u64::from(number)));
         talk.logout();
     }
-    let answers = [0, 1, 30, 31].map(|second| {
-        let mut talk = Talk::ready(&mut lab, at(4, second), agent(9));
-        let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
-        talk.logout();
-        answer
-    });
+    let answers = [0, 1, 30, 31].map(|second| refused_in_clear(&mut lab, at(4, second), 9));
     let text = "Packets are cut at 128 bytes: who logs in by NTLM is not seen, the answers are.";
     scenario(path, text, lab)
         .snaplen(128)
@@ -124,12 +120,7 @@ pub(super) fn throttled_with_losses() -> Scenario {
         talk.work(240 * SECOND, at(12, u64::from(number)));
         talk.logout();
     }
-    let answers = [0, 1, 30, 31].map(|second| {
-        let mut talk = Talk::ready(&mut lab, at(4, second), agent(9));
-        let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
-        talk.logout();
-        answer
-    });
+    let answers = [0, 1, 30, 31].map(|second| refused_in_clear(&mut lab, at(4, second), 9));
     let text = "The sniffer lost the log-in of one of the sixteen sessions; what the server answers to it tells of it.";
     scenario(path, text, lab)
         .damaged(|trace| trace.packets.retain(|packet| Some(packet.id) != lost))
@@ -161,4 +152,12 @@ pub(super) fn below_the_limit() -> Scenario {
         .expect_on("imap-auth-rejected", USER, &[])
         .forbid("imap-auth-throttled")
         .forbid("imap-account-lockout")
+}
+
+/// A log-in in clear that is refused.
+fn refused_in_clear(lab: &mut Lab, moment: u64, number: u8) -> PacketId {
+    let mut talk = Talk::ready(lab, moment, agent(number));
+    let answer = talk.command(&format!("LOGIN {USER} {PASSWORD}"), "NO LOGIN failed.");
+    talk.logout();
+    answer
 }
