@@ -4,7 +4,7 @@ use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
-use crate::packet::{self, Glimpse, Icmp, Ip, Slicer, Transport, quoted, quoted_echo};
+use crate::packet::{self, Glimpse, Icmp, Ip, Packet, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
 
 /// The part of the allowed memory that IP fragments may take.
@@ -15,18 +15,19 @@ pub(crate) struct Worker {
     slicer: Slicer,
     fragment_bytes: usize,
     post: Post,
-    shards: Vec<Shard>,
-    /// Packets of the vantage point so far.
-    packets: u64,
-    overview: Overview,
 }
 
-/// Which shards are a worker's: those at `index`, `index + workers` and so on.
+/// Where a worker's packets go: to its shards, those at `index`, `index + workers` and so on, and to what is learnt of
+/// all packets together.
 struct Post {
     index: usize,
     workers: usize,
     /// The place of each shard among the worker's own: a division for every packet would show.
     places: [Option<u8>; SHARDS],
+    shards: Vec<Shard>,
+    /// Packets of the vantage point so far.
+    packets: u64,
+    overview: Overview,
 }
 
 /// What is learnt of all packets together: the first worker sees to it.
@@ -51,19 +52,16 @@ impl Worker {
         Worker {
             slicer: Slicer::new(fragment_bytes),
             fragment_bytes,
-            shards: (index..SHARDS).step_by(workers).map(|_| Shard::new(config)).collect(),
-            post: Post::new(index, workers),
-            packets: 0,
-            overview: Overview::default(),
+            post: Post::new(config, index, workers),
         }
     }
 
     /// Takes what is its own of a run of packets.
     pub(crate) fn take(&mut self, run: &Run) {
         for head in &run.chunk.heads[run.heads.clone()] {
-            self.packets += 1;
+            self.post.packets += 1;
             if self.post.sees_all() {
-                self.overview.coverage.packet(run.file, head);
+                self.post.overview.coverage.packet(run.file, head);
             }
             if head.glance.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
                 self.packet(run.file, head, run.chunk.packet(head));
@@ -73,10 +71,10 @@ impl Worker {
 
     /// Ends all connections.
     pub(crate) fn finish(self) -> Share {
-        let numbers = (self.post.index..).step_by(self.post.workers);
+        let Post { index, workers, shards, overview, .. } = self.post;
         Share {
-            learnt: numbers.zip(self.shards.into_iter().map(Shard::finish)).collect(),
-            overview: self.overview,
+            learnt: (index..).step_by(workers).zip(shards.into_iter().map(Shard::finish)).collect(),
+            overview,
             fragments: LimitHits {
                 store: "fragment bytes",
                 limit: self.fragment_bytes as u64,
@@ -85,37 +83,28 @@ impl Worker {
         }
     }
 
+    #[inline(always)]
     fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
         let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
-        let packet = self.slicer.slice(head.link, bytes, head.original, head.time);
-        let Some(ip) = &packet.ip else { return };
-        match &packet.transport {
-            Transport::Tcp(tcp) => {
-                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
-                let place = self.post.place(way.0.share(SHARDS));
-                if let Some(shard) = place.and_then(|place| self.shards.get_mut(place)) {
-                    shard.segment(self.packets, at, way, &packet);
-                }
-                return;
-            }
-            Transport::Icmp(icmp) => {
-                unreachable(&self.post, &mut self.shards, at, ip, icmp);
-                if self.post.sees_all() {
-                    self.overview.ping(at, ip, icmp);
-                }
-            }
-            _ => {}
-        }
-        if self.post.sees_all() {
-            self.overview.coverage.datagram(ip.src, ip.dst, head.time);
+        // Each kind is delivered where it is made: to bring both to one place is to copy them.
+        match packet::plain(head.link, bytes) {
+            Some(packet) => self.post.deliver(at, &packet),
+            None => self.post.deliver(at, &self.slicer.slice(head.link, bytes, head.original, head.time)),
         }
     }
 }
 
 impl Post {
-    fn new(index: usize, workers: usize) -> Self {
+    fn new(config: &Config, index: usize, workers: usize) -> Self {
         let place = |shard: usize| (shard % workers == index).then_some((shard / workers) as u8);
-        Post { index, workers, places: std::array::from_fn(place) }
+        Post {
+            index,
+            workers,
+            places: std::array::from_fn(place),
+            shards: (index..SHARDS).step_by(workers).map(|_| Shard::new(config)).collect(),
+            packets: 0,
+            overview: Overview::default(),
+        }
     }
 
     fn sees_all(&self) -> bool {
@@ -125,6 +114,51 @@ impl Post {
     /// Where a shard stands, if it is one of this worker's.
     fn place(&self, shard: usize) -> Option<usize> {
         self.places.get(shard).copied().flatten().map(usize::from)
+    }
+
+    /// The shard of a connection, if it is one of this worker's.
+    fn shard(&mut self, key: &FlowKey) -> Option<&mut Shard> {
+        let place = self.place(key.share(SHARDS))?;
+        self.shards.get_mut(place)
+    }
+
+    #[inline(always)]
+    fn deliver(&mut self, at: Moment, packet: &Packet<'_>) {
+        let Some(ip) = &packet.ip else { return };
+        match &packet.transport {
+            Transport::Tcp(tcp) => {
+                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+                let ordinal = self.packets;
+                if let Some(shard) = self.shard(&way.0) {
+                    shard.segment(ordinal, at, way, packet);
+                }
+                return;
+            }
+            Transport::Icmp(icmp) => {
+                self.unreachable(at, ip, icmp);
+                if self.sees_all() {
+                    self.overview.ping(at, ip, icmp);
+                }
+            }
+            _ => {}
+        }
+        if self.sees_all() {
+            self.overview.coverage.datagram(ip.src, ip.dst, at.time);
+        }
+    }
+
+    /// Tells a connection of the error that quotes it.
+    fn unreachable(&mut self, at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
+        if !is_unreachable(icmp) {
+            return;
+        }
+        let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
+            return;
+        };
+        let (key, _) = FlowKey::between((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port));
+        if let Some(shard) = self.shard(&key) {
+            shard.unreachable(&quoted, error(at, ip, icmp));
+        }
     }
 }
 
@@ -163,21 +197,6 @@ fn is_unreachable(icmp: &Icmp<'_>) -> bool {
 
 fn error(at: Moment, ip: &Ip, icmp: &Icmp<'_>) -> Unreachable {
     Unreachable { at, from: ip.src, v6: icmp.v6, code: icmp.code }
-}
-
-/// Tells a connection of the error that quotes it.
-fn unreachable(post: &Post, shards: &mut [Shard], at: Moment, ip: &Ip, icmp: &Icmp<'_>) {
-    if !is_unreachable(icmp) {
-        return;
-    }
-    let Some(quoted) = quoted(icmp.body, icmp.v6).filter(|quoted| quoted.protocol == 6) else {
-        return;
-    };
-    let (key, _) = FlowKey::between((&quoted.src, quoted.src_port), (&quoted.dst, quoted.dst_port));
-    let place = post.place(key.share(SHARDS));
-    if let Some(shard) = place.and_then(|place| shards.get_mut(place)) {
-        shard.unreachable(&quoted, error(at, ip, icmp));
-    }
 }
 
 impl Share {

@@ -66,17 +66,17 @@ fn is_plain_ipv4(h: &[u8; 54]) -> bool {
 /// the length for all fields it takes half the instructions of [`slice`]. Inlined, as the packet is large: it is built
 /// where it is used.
 #[inline(always)]
-pub(super) fn plain(frame: Span<'_>) -> Option<Packet<'_>> {
-    let h: &[u8; 54] = frame.bytes.first_chunk()?;
+pub(crate) fn plain(link: LinkType, frame: &[u8]) -> Option<Packet<'_>> {
+    let h: &[u8; 54] = frame.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if !is_plain_ipv4(h) || is_fragment {
+    if link != link::ETHERNET || !is_plain_ipv4(h) || is_fragment {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
     let transport = match h[23] {
-        protocol::TCP => Transport::Tcp(plain_tcp(h, frame.bytes, end)?),
+        protocol::TCP => Transport::Tcp(plain_tcp(h, frame, end)?),
         protocol::UDP if !tunnel::over_udp(Span::whole(&h[34..])) => {
-            Transport::Udp(plain_udp(h, frame.bytes, end)?)
+            Transport::Udp(plain_udp(h, frame, end)?)
         }
         _ => return None,
     };
@@ -216,7 +216,7 @@ mod tests {
                 (Some(Glimpse::Udp), ..) => prop_assert!(walked.tunnel.is_none() && walked.tcp().is_none()),
                 _ => {}
             }
-            for packet in [slice(span), plain(span)].into_iter().flatten() {
+            for packet in [slice(span), plain(link::ETHERNET, span.bytes)].into_iter().flatten() {
                 prop_assert_eq!(packet, walked);
             }
         }

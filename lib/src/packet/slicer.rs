@@ -24,7 +24,7 @@ impl Slicer {
 
     /// Slices a record of which `original` bytes were on the wire. The frame that completes a datagram carries all of
     /// it; the other fragments are [`Transport::Fragment`].
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn slice<'a>(
         &'a mut self,
         link: LinkType,
@@ -33,17 +33,6 @@ impl Slicer {
         time: Timestamp,
     ) -> Packet<'a> {
         let span = Span::new(bytes, original);
-        if link == link::ETHERNET
-            && let Some(packet) = fast::plain(span)
-        {
-            return packet;
-        }
-        self.other(link, span, time)
-    }
-
-    /// Slices what is not plain.
-    #[inline(never)]
-    fn other<'a>(&'a mut self, link: LinkType, span: Span<'a>, time: Timestamp) -> Packet<'a> {
         if link == link::ETHERNET
             && let Some(packet) = fast::slice(span)
         {
