@@ -248,17 +248,17 @@ fn read(reply: &Reply, strings: &mut Interner) -> EwsReply {
         Some(Ews::Answer(answer)) => Some(&**answer),
         _ => None,
     };
-    let service = &reply.service;
+    let service = &reply.head.service;
     EwsReply {
         first: reply.first,
         last: reply.last,
-        status: reply.status,
+        status: reply.head.status,
         no_error: answer.is_some_and(|answer| answer.no_error),
         codes: answer.iter().flat_map(|answer| &answer.codes).map(|code| strings.intern(code)).collect(),
         is_fault: answer.is_some_and(|answer| answer.is_fault),
         back_off_ms: answer.and_then(|answer| answer.back_off_ms),
         subscription_id: strings.intern_some(answer.and_then(|answer| answer.subscription_id.as_deref())),
-        server: strings.intern_some(reply.server.as_deref()),
+        server: strings.intern_some(reply.head.server.as_deref()),
         frontend: strings.intern_some(service.frontend.as_deref()),
         backend: strings.intern_some(service.backend.as_deref()),
         cas_error: strings.intern_some(service.cas_error.as_deref()),

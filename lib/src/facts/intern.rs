@@ -34,12 +34,23 @@ impl Interner {
         if let Some(known) = self.strings.get(text) {
             return Arc::clone(known);
         }
-        let new: Arc<str> = Arc::from(text);
-        self.bytes += text.len() as u64;
+        self.keep(Arc::from(text))
+    }
+
+    fn keep(&mut self, new: Arc<str>) -> Arc<str> {
+        self.bytes += new.len() as u64;
         if self.strings.len() < self.bound {
             self.strings.insert(Arc::clone(&new));
         }
         new
+    }
+
+    /// The copy of a string that may become the one that is kept.
+    pub(crate) fn share(&mut self, text: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.strings.get(text) {
+            return Arc::clone(known);
+        }
+        self.keep(Arc::clone(text))
     }
 
     pub(crate) fn intern_some(&mut self, text: Option<&str>) -> Option<Arc<str>> {

@@ -7,8 +7,8 @@ use super::rows::Rows;
 use super::{LimitHits, Table};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{
-    EventKind, Ews, Guid, Header, NotificationResult, Reply, Request, RequestHead, State, SubscriptionId,
-    Transaction,
+    EventKind, Ews, Guid, Header, Notification, NotificationResult, Reply, Request, RequestHead, State,
+    SubscriptionId, Transaction,
 };
 use crate::time::Timestamp;
 
@@ -214,15 +214,18 @@ impl Notifications {
             })
         };
         let (subscription_id, decoded) = match said
-            .and_then(|said| said.subscription_id.as_deref())
-            .map(|id| self.ids.of(id, id.len(), decode))
+            .and_then(|said| said.subscription_id.as_ref())
+            .map(|id| self.ids.of(Arc::clone(id), id.len(), decode))
         {
             Some((id, decoded)) => (Some(id), decoded),
             None => (None, None),
         };
         let decoded = decoded.as_ref();
-        let fields = reply.iter().flat_map(|reply| &reply.proxy_headers);
+        let fields = reply.iter().flat_map(|reply| &*reply.head.proxy_headers);
         strings.charge(fields.map(|field| field.name.len() + field.value.len()).sum());
+        let mut share = |text: fn(&Notification) -> &Option<Arc<str>>| {
+            said.and_then(|said| text(said).as_ref()).map(|text| strings.share(text))
+        };
         NotificationRow {
             flow,
             source,
@@ -241,21 +244,21 @@ impl Notifications {
             created: decoded.map(|id| id.created),
             guid: decoded.map(|id| id.guid),
             mailbox: decoded.and_then(|id| id.mailbox),
-            previous_watermark: strings.intern_some(said.and_then(|said| said.previous_watermark.as_deref())),
-            watermark: strings.intern_some(said.and_then(|said| said.watermark.as_deref())),
+            previous_watermark: share(|said| &said.previous_watermark),
+            watermark: share(|said| &said.watermark),
             more_events: said.and_then(|said| said.more_events),
-            events: said.map(|said| said.events.as_slice().into()).unwrap_or_default(),
+            events: said.map(|said| Arc::clone(&said.events)).unwrap_or_default(),
             events_digest: said.map_or(0, |said| said.events_digest),
-            response_class: strings.intern_some(said.and_then(|said| said.response_class.as_deref())),
-            response_code: strings.intern_some(said.and_then(|said| said.response_code.as_deref())),
+            response_class: share(|said| &said.response_class),
+            response_code: share(|said| &said.response_code),
             reply: reply.map(|reply| ReplyRow {
                 first: reply.first,
                 last: reply.last,
                 state: reply.state.clone(),
-                status: reply.status,
-                server: strings.intern_some(reply.server.as_deref()),
-                date: strings.intern_some(reply.date.as_deref()),
-                proxy_headers: reply.proxy_headers.as_slice().into(),
+                status: reply.head.status,
+                server: strings.intern_some(reply.head.server.as_deref()),
+                date: reply.date.as_ref().map(|date| strings.share(date)),
+                proxy_headers: Arc::clone(&reply.head.proxy_headers),
                 result: match &reply.ews {
                     Some(Ews::Result(NotificationResult::Ok)) => Some(strings.intern("OK")),
                     Some(Ews::Result(NotificationResult::Unsubscribe)) => Some(strings.intern("Unsubscribe")),

@@ -174,22 +174,30 @@ pub struct Reply {
     pub last: Moment,
     /// Whether all of it was captured.
     pub state: State,
+    /// Status line and fields.
+    pub head: Arc<ReplyHead>,
+    /// `Date` (RFC 9110, 6.6.1), the clock of the server.
+    pub date: Option<Arc<str>>,
+    /// The body.
+    pub body: Body,
+    /// What the body says, when it is an Exchange SOAP message.
+    pub ews: Option<Ews>,
+}
+
+/// Status line and fields of a reply, but for those that are new in every one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReplyHead {
     /// Status code.
     pub status: u16,
     /// `Server`.
     pub server: Option<Box<str>>,
     /// Fields that a middlebox adds.
-    pub proxy_headers: Vec<Header>,
-    /// `Date` (RFC 9110, 6.6.1), the clock of the server.
-    pub date: Option<Box<str>>,
+    pub proxy_headers: Arc<[Header]>,
     /// Fields by which Exchange and IIS explain themselves.
     pub service: ServiceFields,
-    /// The body.
-    pub body: Body,
-    /// What the body says, when it is an Exchange SOAP message.
-    pub ews: Option<Ews>,
     /// What it says when it is one of MAPI over HTTP.
-    pub mapi: Option<Box<MapiReply>>,
+    pub mapi: Option<MapiReply>,
 }
 
 /// Fields of a reply by which Exchange and IIS explain themselves.
@@ -291,19 +299,19 @@ pub enum NotificationResult {
 #[non_exhaustive]
 pub struct Notification {
     /// `ResponseClass`: `Success`, `Warning` or `Error`.
-    pub response_class: Option<Box<str>>,
+    pub response_class: Option<Arc<str>>,
     /// `ResponseCode`, `NoError` when all is well.
-    pub response_code: Option<Box<str>>,
+    pub response_code: Option<Arc<str>>,
     /// Exchange's SubscriptionId, in an error notification from `MessageXml`.
-    pub subscription_id: Option<Box<str>>,
+    pub subscription_id: Option<Arc<str>>,
     /// Watermark of the event before the first of these.
-    pub previous_watermark: Option<Box<str>>,
+    pub previous_watermark: Option<Arc<str>>,
     /// Watermark of the last event.
-    pub watermark: Option<Box<str>>,
+    pub watermark: Option<Arc<str>>,
     /// Whether more events follow at once.
     pub more_events: Option<bool>,
     /// The kinds of events, in order, at most 64; `event_count` has the number of all.
-    pub events: Vec<EventKind>,
+    pub events: Arc<[EventKind]>,
     /// Number of events.
     pub event_count: u32,
     /// A digest of the events without their watermarks and time stamps: equal for a message that is sent again.

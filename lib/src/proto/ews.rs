@@ -30,8 +30,15 @@ pub(super) struct Reading {
 /// What notifications of one form differ in: SubscriptionId, PreviousWatermark and Watermark.
 type Texts<'d> = [Option<Cow<'d, str>>; 3];
 
+/// What a response message has, while it is read.
+#[derive(Default)]
+struct Found<'d> {
+    texts: Texts<'d>,
+    events: Vec<EventKind>,
+}
+
 /// Where these texts belong.
-fn text_fields(said: &mut Notification) -> [&mut Option<Box<str>>; 3] {
+fn text_fields(said: &mut Notification) -> [&mut Option<Arc<str>>; 3] {
     [&mut said.subscription_id, &mut said.previous_watermark, &mut said.watermark]
 }
 
@@ -183,10 +190,11 @@ fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut 
                 response_class: element.attribute("ResponseClass").map(clip),
                 ..Notification::default()
             };
-            let mut own = Texts::default();
-            let step = response_message(xml, &mut message, &mut own);
+            let mut found = Found::default();
+            let step = response_message(xml, &mut message, &mut found);
+            message.events = found.events.into();
             if messages == 0 {
-                (*out, *texts) = (message, own);
+                (*out, *texts) = (message, found.texts);
             } else {
                 out.append(&message);
             }
@@ -197,21 +205,21 @@ fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut 
     if messages == 0 { Err(Malformed::Soap) } else { Ok(()) }
 }
 
-fn response_message<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
+fn response_message<'d>(xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
     let mut has_notification = false;
     while let Some(element) = xml.child()? {
         match name(&element) {
             (Space::Messages, "ResponseCode") => out.response_code = Some(clip(&xml.text()?)),
-            (Space::Messages, "MessageXml") => message_xml(xml, &mut texts[0])?,
+            (Space::Messages, "MessageXml") => message_xml(xml, &mut found.texts[0])?,
             (Space::Messages, "Notification") => {
                 has_notification = true;
-                notification(xml, out, texts)?;
+                notification(xml, out, found)?;
             }
             _ => xml.skip()?,
         }
     }
     // An error is reported without a Notification, but then it has a code.
-    let lacks = if has_notification { texts[0].is_none() } else { out.response_code.is_none() };
+    let lacks = if has_notification { found.texts[0].is_none() } else { out.response_code.is_none() };
     if lacks { Err(Malformed::Soap) } else { Ok(()) }
 }
 
@@ -228,15 +236,14 @@ fn message_xml<'d>(xml: &mut Xml<'d>, subscription_id: &mut Option<Cow<'d, str>>
     Ok(())
 }
 
-fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
-    let [subscription_id, previous_watermark, watermark] = texts;
+fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
     while let Some(element) = xml.child()? {
         match name(&element) {
-            (Space::Types, "SubscriptionId") => *subscription_id = Some(xml.text()?),
-            (Space::Types, "PreviousWatermark") => *previous_watermark = Some(xml.text()?),
+            (Space::Types, "SubscriptionId") => found.texts[0] = Some(xml.text()?),
+            (Space::Types, "PreviousWatermark") => found.texts[1] = Some(xml.text()?),
             (Space::Types, "MoreEvents") => out.more_events = boolean(&xml.text()?),
             (Space::Types, local) => match EventKind::of(local) {
-                Some(kind) => event(kind, xml, out, watermark)?,
+                Some(kind) => event(kind, xml, out, found)?,
                 None => xml.skip()?,
             },
             _ => xml.skip()?,
@@ -245,20 +252,15 @@ fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts
     Ok(())
 }
 
-fn event<'d>(
-    kind: EventKind,
-    xml: &mut Xml<'d>,
-    out: &mut Notification,
-    watermark: &mut Option<Cow<'d, str>>,
-) -> Step {
+fn event<'d>(kind: EventKind, xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
     out.event_count = out.event_count.saturating_add(1);
-    if out.events.len() < EVENTS {
-        out.events.push(kind);
+    if found.events.len() < EVENTS {
+        found.events.push(kind);
     }
     out.mix(kind.name());
     while let Some(element) = xml.child()? {
         match name(&element) {
-            (Space::Types, "Watermark") => *watermark = Some(xml.text()?),
+            (Space::Types, "Watermark") => found.texts[2] = Some(xml.text()?),
             (Space::Types, "TimeStamp") => xml.skip()?,
             _ => {
                 out.mix(element.local_name());
@@ -293,8 +295,9 @@ impl Notification {
 
     /// Adds the events of another response message.
     fn append(&mut self, other: &Notification) {
-        let room = EVENTS.saturating_sub(self.events.len());
-        self.events.extend(other.events.iter().take(room));
+        if self.events.len() < EVENTS {
+            self.events = self.events.iter().chain(&*other.events).take(EVENTS).copied().collect();
+        }
         self.event_count = self.event_count.saturating_add(other.event_count);
         self.events_digest =
             XxHash3_64::oneshot_with_seed(self.events_digest, &other.events_digest.to_le_bytes());
@@ -327,7 +330,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn clip(text: &str) -> Box<str> {
+fn clip<T: for<'t> From<&'t str>>(text: &str) -> T {
     text.get(..text.floor_char_boundary(TEXT)).unwrap_or(text).into()
 }
 

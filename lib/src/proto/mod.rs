@@ -8,6 +8,7 @@ mod http;
 pub mod imap;
 mod lines;
 pub mod ntlm;
+mod place;
 pub mod sasl;
 mod secret;
 mod session;
@@ -21,7 +22,7 @@ mod xml;
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
     Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
-    NotificationResult, Reply, Request, RequestHead, ServiceFields, State, Subscribe, Transaction,
+    NotificationResult, Reply, ReplyHead, Request, RequestHead, ServiceFields, State, Subscribe, Transaction,
 };
 pub use guid::Guid;
 pub use http::Authorization;

@@ -239,7 +239,7 @@ impl Rpcs {
         row.digests[0] = mapi.request_id.as_deref().map_or(0, |id| XxHash3_64::oneshot(id.as_bytes()));
         let mut session = None;
         if let Some(reply) = &transaction.reply {
-            let said = reply.mapi.as_ref();
+            let said = reply.head.mapi.as_ref();
             let code = said.and_then(|said| said.code);
             row.reply = Some(Span { first: reply.first, last: reply.last });
             row.answer = Answer::Response(code);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::{Reading, Texts, clip};
 use crate::proto::event::Ews;
+use crate::proto::place::place;
 
 /// Forms that are remembered at a time by each thread, and the longest body that is one.
 const FORMS: usize = 16;
@@ -26,6 +27,7 @@ struct Form {
     body: Box<[u8]>,
     /// Where its texts stand, in their order, and which they are.
     holes: Vec<(Range<usize>, usize)>,
+    /// Without these texts.
     reading: Reading,
 }
 
@@ -54,7 +56,12 @@ pub(super) fn remember(body: &[u8], texts: &Texts<'_>, reading: &Reading) {
         })
         .collect();
     holes.sort_unstable_by_key(|(range, _)| range.start);
-    let form = Form { body: body.into(), holes, reading: reading.clone() };
+    let mut reading = reading.clone();
+    if let Some(Ews::Notification(said)) = &mut reading.ews {
+        let texts = super::text_fields(Arc::make_mut(said));
+        holes.iter().for_each(|(_, which)| *texts[*which] = None);
+    }
+    let form = Form { body: body.into(), holes, reading };
     KNOWN.with_borrow_mut(|forms| {
         forms.truncate(FORMS - 1);
         forms.insert(0, form);
@@ -63,10 +70,9 @@ pub(super) fn remember(body: &[u8], texts: &Texts<'_>, reading: &Reading) {
 
 /// Where an element's text stands, if another one may stand there.
 fn hole(body: &[u8], text: &str) -> Option<Range<usize>> {
-    let start = (text.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-    let end = start.checked_add(text.len())?;
-    let is_all = body.get(start.checked_sub(1)?) == Some(&b'>') && body.get(end) == Some(&b'<');
-    (is_all && body.get(start..end)? == text.as_bytes() && is_plain(text.as_bytes())).then_some(start..end)
+    let hole = place(body, text.as_bytes())?;
+    let is_all = body.get(hole.start.checked_sub(1)?) == Some(&b'>') && body.get(hole.end) == Some(&b'<');
+    (is_all && is_plain(text.as_bytes())).then_some(hole)
 }
 
 /// Whether a text means itself: letters, digits and the signs of Base64 and GUIDs.

@@ -70,7 +70,7 @@ fn a_notification_with_events() {
     assert_eq!(said.previous_watermark.as_deref(), Some("w0"));
     assert_eq!(said.watermark.as_deref(), Some("w2"));
     assert_eq!(said.more_events, Some(true));
-    assert_eq!(said.events, [EventKind::Status, EventKind::NewMail]);
+    assert_eq!(*said.events, [EventKind::Status, EventKind::NewMail]);
     assert_eq!(said.event_count, 2);
 }
 
@@ -112,7 +112,7 @@ fn several_messages_give_the_first_ones_ids_and_all_events() {
     let said = notification(&send(&[message(STATUS), other].concat()));
     assert_eq!(said.subscription_id.as_deref(), Some("id"));
     assert_eq!(said.watermark.as_deref(), Some("w1"));
-    assert_eq!(said.events, [EventKind::Status, EventKind::NewMail]);
+    assert_eq!(*said.events, [EventKind::Status, EventKind::NewMail]);
 }
 
 #[test]

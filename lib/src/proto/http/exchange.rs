@@ -62,6 +62,11 @@ impl Exchange {
         }
     }
 
+    /// Its reply begins.
+    pub(super) fn reply_begins(&mut self) {
+        self.reply = Part::Begun;
+    }
+
     /// Whether replies to it may matter: its request is of interest, or not known yet.
     pub(super) fn may_matter(&self) -> bool {
         match &self.request {
@@ -124,9 +129,7 @@ impl Exchanges {
             .open
             .iter_mut()
             .filter(|exchange| matches!(exchange.reply, Part::Awaited) && exchange.first <= first);
-        let exchange = if replies_lost { open.next_back() } else { open.next() }?;
-        exchange.reply = Part::Begun;
-        Some(exchange)
+        if replies_lost { open.next_back() } else { open.next() }
     }
 
     /// A reply is over: `to` is the id of its request.

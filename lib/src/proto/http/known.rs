@@ -1,32 +1,49 @@
-//! Heads of requests that were read lately, with what they said.
+//! Heads that were read lately, with what they said.
 //!
-//! With every notification of a subscription Exchange sends the same head. Nothing but time depends on what is known:
-//! heads are compared in full.
+//! With every notification of a subscription Exchange sends the same head, and a listener answers all of them with one
+//! that differs in its date. Nothing but time depends on what is known: heads are compared in full, and a date is taken
+//! from its place only where it is a text that cannot be read as anything else.
 
 use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
-use super::message::Asked;
+use super::head;
+use super::message::{self, Answered, Asked};
+use crate::proto::place::place;
 
-/// Heads that are known at a time, and the longest: with what was read, about 8 MiB for each thread.
-const HEADS: usize = 4096;
+/// Heads of requests that are known at a time, and the longest: with what was read, about 8 MiB for each thread.
+const REQUESTS: usize = 4096;
 const LONGEST: usize = 1024;
+/// The same of replies.
+const REPLIES: usize = 16;
 
-type Known = Option<(Box<[u8]>, Asked)>;
+type Request = Option<(Box<[u8]>, Asked)>;
 
-thread_local! {
-    static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+/// The head of a reply with the place of its date.
+struct Reply {
+    head: Box<[u8]>,
+    date: Range<usize>,
+    answered: Answered,
 }
 
-/// What a whole head tells, by `read` if it is not known.
-pub(super) fn or_read(head: &[u8], read: impl FnOnce(&[u8]) -> Option<Asked>) -> Option<Asked> {
+thread_local! {
+    static ASKED: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
+    /// The one that was used last comes first.
+    static ANSWERED: RefCell<Vec<Reply>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the whole head of a request tells.
+pub(super) fn asked(head: &[u8]) -> Option<Asked> {
+    let read = |head: &[u8]| head::request(head, |head| message::asked(&head, true));
     if head.len() > LONGEST {
         return read(head);
     }
-    let place = XxHash3_64::oneshot(head) as usize % HEADS;
-    KNOWN.with_borrow_mut(|known| {
-        known.resize_with(HEADS, || None);
+    let place = XxHash3_64::oneshot(head) as usize % REQUESTS;
+    ASKED.with_borrow_mut(|known| {
+        known.resize_with(REQUESTS, || None);
         let known = &mut known[place];
         if let Some((same, asked)) = known
             && **same == *head
@@ -39,4 +56,99 @@ pub(super) fn or_read(head: &[u8], read: impl FnOnce(&[u8]) -> Option<Asked>) ->
         }
         Some(asked)
     })
+}
+
+/// What the head of a reply tells; what may be kept of it at least if it `matters`.
+pub(super) fn answered(head: &[u8], matters: bool) -> Option<Answered> {
+    ANSWERED.with_borrow_mut(|known| {
+        let found = known.iter().enumerate().find_map(|(at, reply)| Some((at, reply.answer(head)?)));
+        if let Some((at, answered)) = found {
+            known.get_mut(..=at)?.rotate_right(1);
+            return Some(answered);
+        }
+        head::reply(head, |raw| {
+            let answered = message::answered(&raw, matters);
+            if matters && head.len() <= LONGEST {
+                let date = raw.fields.value("Date").and_then(|date| place(head, date));
+                let date = date.filter(|date| is_plain(&head[date.clone()])).unwrap_or_default();
+                known.truncate(REPLIES - 1);
+                known.insert(0, Reply { head: head.into(), date, answered: answered.clone() });
+            }
+            answered
+        })
+    })
+}
+
+impl Reply {
+    /// What a head tells that is the same but for the date.
+    fn answer(&self, head: &[u8]) -> Option<Answered> {
+        let Range { start, end } = self.date;
+        let is_same = head.len() == self.head.len()
+            && head.get(end..) == self.head.get(end..)
+            && head.get(..start) == self.head.get(..start);
+        if !is_same {
+            return None;
+        }
+        let date = head.get(self.date.clone()).filter(|date| date.is_empty() || is_plain(date))?;
+        let mut answered = self.answered.clone();
+        if let Some(said) = &mut answered.said
+            && !date.is_empty()
+        {
+            said.date = Some(Arc::from(std::str::from_utf8(date).ok()?));
+        }
+        Some(answered)
+    }
+}
+
+/// Whether the value of a field means itself: visible characters, with spaces between them only.
+fn is_plain(value: &[u8]) -> bool {
+    let is_visible = |end: Option<&u8>| end.is_some_and(u8::is_ascii_graphic);
+    is_visible(value.first())
+        && is_visible(value.last())
+        && value.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OK: &str = "HTTP/1.1 200 OK\r\nDate: Sun, 29 Jun 2014 15:10:55 GMT\r\nServer: Jetty\r\n\
+                      Content-Length: 5\r\nContent-Type: text/xml\r\n\r\n";
+
+    /// Everything that a head tells when it is known, and when it is read.
+    fn both(head: &[u8]) -> [Option<String>; 2] {
+        let show = |answered: Answered| format!("{answered:?}");
+        [answered(head, true), head::reply(head, |raw| message::answered(&raw, true))]
+            .map(|one| one.map(show))
+    }
+
+    #[test]
+    fn another_date_makes_no_other_head() {
+        both(OK.as_bytes());
+        ANSWERED.with_borrow(|known| assert_eq!(known.len(), 1));
+        let [known, read] = both(OK.replace("15:10:55", "15:15:55").as_bytes());
+        assert!(known.is_some_and(|known| known.contains("15:15:55") && Some(known) == read));
+        ANSWERED.with_borrow(|known| assert_eq!(known.len(), 1));
+        both(OK.replace("Jetty", "Squid").as_bytes());
+        ANSWERED.with_borrow(|known| assert_eq!(known.len(), 2));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn a_known_head_tells_what_it_tells_when_it_is_read(
+            at in 0..OK.len(),
+            removed in 0..6_usize,
+            text in prop_oneof!["[0-9:, ]{0,6}", "[\\r\\n\\t :;a-zA-Z]{0,6}", "\\PC{0,2}"],
+        ) {
+            both(OK.as_bytes());
+            let mut head = OK.as_bytes().to_vec();
+            let end = (at + removed).min(head.len());
+            head.splice(at..end, text.bytes());
+            let [known, read] = both(&head);
+            prop_assert_eq!(known, read);
+        }
+    }
 }

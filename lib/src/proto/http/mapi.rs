@@ -26,7 +26,7 @@ pub(super) fn request(target: &str, fields: Fields<'_>) -> Option<MapiRequest> {
 }
 
 /// What a reply says.
-pub(super) fn reply(fields: Fields<'_>) -> Option<Box<MapiReply>> {
+pub(super) fn reply(fields: Fields<'_>) -> Option<MapiReply> {
     let code = fields.text("X-ResponseCode").and_then(|code| code.trim().parse().ok());
     let set = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Set-Cookie"));
     let context = set.filter_map(|(_, value)| value.split(|&byte| byte == b';').next()).find_map(context);
@@ -34,12 +34,12 @@ pub(super) fn reply(fields: Fields<'_>) -> Option<Box<MapiReply>> {
         return None;
     }
     let backend = ["X-BEServer", "X-TargetBEServer", "X-CalculatedBETarget"];
-    Some(Box::new(MapiReply {
+    Some(MapiReply {
         code,
         context,
         frontend: fields.text("X-FEServer"),
         backend: backend.into_iter().find_map(|name| fields.text(name)).or_else(|| fields.text("X-DiagInfo")),
-    }))
+    })
 }
 
 /// The digest of the session's cookie.

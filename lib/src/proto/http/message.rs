@@ -10,9 +10,8 @@ use super::exchange::Method;
 use super::head::{Announced, Fields, RawReply, RawRequest};
 use super::lane::{End, Plan};
 use super::{auth, mapi, proxy};
-use crate::flow::Moment;
 use crate::proto::ews::{self, Reading};
-use crate::proto::{Body, Ews, Malformed, Reply, RequestHead, ServiceFields, State};
+use crate::proto::{Body, Ews, Malformed, ReplyHead, RequestHead, ServiceFields, State};
 
 /// Whether a request is of interest: one to Exchange, or one that may carry SOAP. With a head that broke off, fields
 /// may be missing.
@@ -46,12 +45,6 @@ fn is_exchange(target: &str) -> bool {
 fn reads_request(fields: Fields<'_>) -> Option<Coding> {
     let kind = fields.value("Content-Type");
     let is_read = fields.value("SOAPAction").is_some() || kind.is_none_or(is_xml);
-    Coding::of(fields).filter(|_| is_read)
-}
-
-/// Whether the body of a reply is read, and how it is coded. One whose request is not known must say that it is XML.
-pub(super) fn reads_reply(fields: Fields<'_>, request_known: bool) -> Option<Coding> {
-    let is_read = fields.value("Content-Type").map_or(request_known, is_xml);
     Coding::of(fields).filter(|_| is_read)
 }
 
@@ -110,20 +103,51 @@ fn kept(head: &RawRequest<'_>) -> RequestHead {
     }
 }
 
-/// The reply without what is learnt at its end.
-pub(super) fn reply(head: &RawReply<'_>, first: Moment) -> Reply {
-    Reply {
-        first,
-        last: first,
-        state: soundness(head.is_sound),
+/// What the head of a reply tells.
+#[derive(Clone, Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) announced: Announced,
+    coding: Option<Coding>,
+    is_xml: Option<bool>,
+    /// What is kept of it, if that was asked for.
+    pub(super) said: Option<Said>,
+}
+
+/// What is kept of the head of a reply.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) head: Arc<ReplyHead>,
+    pub(super) state: State,
+    pub(super) date: Option<Arc<str>>,
+}
+
+/// Reads the head of a reply; what may be kept of it only if it `matters`.
+pub(super) fn answered(head: &RawReply<'_>, matters: bool) -> Answered {
+    let fields = head.fields;
+    Answered {
         status: head.status,
-        server: head.fields.text("Server"),
-        proxy_headers: proxy::headers(head.fields),
-        date: head.fields.text("Date"),
-        service: service(head.fields),
-        body: Body::default(),
-        ews: None,
-        mapi: mapi::reply(head.fields),
+        announced: fields.announced(),
+        coding: Coding::of(fields),
+        is_xml: fields.value("Content-Type").map(is_xml),
+        said: matters.then(|| Said {
+            head: Arc::new(ReplyHead {
+                status: head.status,
+                server: fields.text("Server"),
+                proxy_headers: proxy::headers(fields).into(),
+                service: service(fields),
+                mapi: mapi::reply(fields),
+            }),
+            state: soundness(head.is_sound),
+            date: fields.text("Date").map(Arc::from),
+        }),
+    }
+}
+
+impl Answered {
+    /// Whether the body is read, and how it is coded. One whose request is not known must say that it is XML.
+    pub(super) fn reads(&self, request_known: bool) -> Option<Coding> {
+        self.coding.filter(|_| self.is_xml.unwrap_or(request_known))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::body::Framing;
 use super::exchange::{Exchanges, Method, Part};
-use super::head::{self, Announced, RawReply};
+use super::head::{self, Announced};
 use super::lane::{End, Plan, Role};
-use super::message::Asked;
+use super::message::{Asked, Said};
 use super::{Probe, known, message, start};
 use crate::flow::Moment;
 use crate::proto::{Body, Event, Reply, Request};
@@ -41,8 +41,7 @@ impl Role for Requests<'_> {
     }
 
     fn head(&mut self, head: &[u8], first: Moment) -> Plan {
-        let asked = known::or_read(head, |head| head::request(head, |head| message::asked(&head, true)));
-        asked.map_or(Plan::Unknown, |asked| self.asked(asked, first))
+        known::asked(head).map_or(Plan::Unknown, |asked| self.asked(asked, first))
     }
 
     fn partial_head(&mut self, head: &[u8], first: Moment) {
@@ -91,21 +90,18 @@ impl Role for Replies<'_> {
     fn begin(&mut self, _: Moment) {}
 
     fn head(&mut self, head: &[u8], first: Moment) -> Plan {
-        match head::reply(head, |head| self.reply(&head, first)) {
-            Some(plan) => plan,
-            None => {
-                self.partial_head(head, first);
-                Plan::Unknown
-            }
-        }
+        self.reply(head, first).unwrap_or_else(|| {
+            self.partial_head(head, first);
+            Plan::Unknown
+        })
     }
 
     fn partial_head(&mut self, head: &[u8], first: Moment) {
         let line = memchr::memchr(b'\n', head).and_then(|end| head.get(..=end));
-        if head::reply(&head::close(head), |head| self.reply(&head, first)).is_none()
+        if self.reply(&head::close(head), first).is_none()
             && let Some(line) = line
         {
-            head::reply(&head::close(line), |head| self.reply(&head, first));
+            self.reply(&head::close(line), first);
         }
     }
 
@@ -127,27 +123,34 @@ impl Role for Replies<'_> {
 }
 
 impl Replies<'_> {
-    fn reply(&mut self, head: &RawReply<'_>, first: Moment) -> Plan {
-        if matches!(head.status, 100..=199) && head.status != 101 {
-            return Plan::Interim;
-        }
-        let exchange = self.exchanges.answered(first, self.current.lost);
+    fn reply(&mut self, head: &[u8], first: Moment) -> Option<Plan> {
+        let mut exchange = self.exchanges.answered(first, self.current.lost);
         let (to, method, matters) = match &exchange {
             Some(exchange) => (Some(exchange.id()), exchange.method, exchange.may_matter()),
             None => (None, Method::Other, true),
         };
+        let answered = known::answered(head, matters)?;
+        if matches!(answered.status, 100..=199) && answered.status != 101 {
+            return Some(Plan::Interim);
+        }
+        if let Some(exchange) = &mut exchange {
+            exchange.reply_begins();
+        }
+        let keep = answered.reads(to.is_some()).filter(|_| matters);
         self.current.to = to;
-        self.current.reply = matters.then(|| Box::new(message::reply(head, first)));
-        let framing = match (method, head.status) {
-            (_, 101) | (Method::Connect, 200..=299) => return Plan::Tunnel,
+        self.current.reply = answered.said.filter(|_| matters).map(|Said { head, state, date }| {
+            Box::new(Reply { first, last: first, state, head, date, body: Body::default(), ews: None })
+        });
+        let framing = match (method, answered.status) {
+            (_, 101) | (Method::Connect, 200..=299) => return Some(Plan::Tunnel),
             (Method::Head, _) | (_, 204 | 304) => Framing::Length(0),
-            _ => match head.fields.announced() {
+            _ => match answered.announced {
                 Announced::Length(length) => Framing::Length(length),
                 Announced::Chunked => Framing::Chunked,
                 Announced::Nothing | Announced::Unknown => Framing::Close,
-                Announced::Conflict => return Plan::Unknown,
+                Announced::Conflict => return Some(Plan::Unknown),
             },
         };
-        Plan::Body { framing, keep: message::reads_reply(head.fields, to.is_some()).filter(|_| matters) }
+        Some(Plan::Body { framing, keep })
     }
 }

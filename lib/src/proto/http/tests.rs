@@ -154,7 +154,7 @@ fn answers(transactions: &[Transaction]) -> Vec<Option<(u16, bool)>> {
     let ok = Some(Ews::Result(NotificationResult::Ok));
     let answer = |transaction: &Transaction| {
         let reply = transaction.reply.as_ref()?;
-        Some((reply.status, reply.ews == ok))
+        Some((reply.head.status, reply.ews == ok))
     };
     transactions.iter().map(answer).collect()
 }
@@ -176,8 +176,8 @@ fn a_keep_alive_and_its_reply() {
     assert_eq!(request.body.length, notification().len() as u64);
     let notification = said(transaction);
     assert_eq!(notification.subscription_id.as_deref(), Some(ID));
-    assert_eq!(notification.events, [EventKind::Status]);
-    assert_eq!(reply.server.as_deref(), Some("Jetty(8.1.14.v20131031)"));
+    assert_eq!(*notification.events, [EventKind::Status]);
+    assert_eq!(reply.head.server.as_deref(), Some("Jetty(8.1.14.v20131031)"));
     assert_eq!(reply.ews, Some(Ews::Result(NotificationResult::Ok)));
 }
 
