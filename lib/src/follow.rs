@@ -3,9 +3,10 @@
 use crate::capture::Capture;
 use crate::error::Result;
 use crate::flow::{
-    Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, FrameId, Interest, Limits, Moment, Receiver,
+    Arriving, Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, FrameId, Interest, Limits, Moment,
+    Receiver,
 };
-use crate::packet::{Slicer, Transport};
+use crate::packet::Slicer;
 use crate::sink::Sink;
 
 /// Bytes of one connection that are kept; what comes after is only counted.
@@ -65,7 +66,7 @@ impl Capture {
             for head in &run.chunk.heads[run.heads.clone()] {
                 ordinal += 1;
                 let packet = slicer.slice(head.link, run.chunk.packet(head), head.original, head.time);
-                let (Some(ip), Transport::Tcp(tcp)) = (packet.ip, packet.transport) else { continue };
+                let (Some(ip), Some(tcp)) = (&packet.ip, packet.tcp()) else { continue };
                 let wanted = flows.begun() == stream;
                 if wanted {
                     book.flow = Some(FlowId(ordinal));
@@ -73,7 +74,9 @@ impl Capture {
                 let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
                 let [src, dst] =
                     [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)].map(|(ip, port)| Endpoint { ip, port });
-                flows.packet(ordinal, at, FlowKey::new(src, dst), &packet, &mut book);
+                let (key, from_low) = FlowKey::new(src, dst);
+                let segment = Arriving { at, from_low, mac: packet.source_mac(), ip, tcp };
+                flows.segment(ordinal, &key, &segment, &mut book);
                 if wanted && flows.begun() > stream && book.ends.is_none() {
                     book.ends = Some((src, dst));
                 }

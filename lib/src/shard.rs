@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::facts::{Calls, Handshakes, Imap, Learnt, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
-    Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
+    Arriving, Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, Interest, Limits, Moment, Receiver,
+    Unreachable,
 };
-use crate::packet::{Packet, Quoted};
+use crate::packet::Quoted;
 use crate::proto::{Ends, Event, Session};
 
 /// Shards of a vantage point, however many threads there are: each has its part of every limit, so that the number of
@@ -33,7 +34,7 @@ impl Shard {
             out_of_order_total: part(8),
         };
         let desk = Desk {
-            arriving: Arriving::new(part(4)),
+            unfinished: Unfinished::new(part(4)),
             notifications: Notifications::new(memory / 4),
             imap: Imap::new(memory / 8),
             smtp: SmtpReplies::new(memory / 16),
@@ -48,10 +49,10 @@ impl Shard {
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
     }
 
-    /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point, `way` what [`FlowKey::between`]
-    /// says of it.
-    pub(crate) fn segment(&mut self, ordinal: u64, at: Moment, way: (FlowKey, bool), packet: &Packet<'_>) {
-        self.flows.packet(ordinal, at, way, packet, &mut self.desk);
+    /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point.
+    #[inline(always)]
+    pub(crate) fn segment(&mut self, ordinal: u64, key: &FlowKey, segment: &Arriving<'_>) {
+        self.flows.segment(ordinal, key, segment, &mut self.desk);
     }
 
     /// Takes an ICMP error about a connection.
@@ -70,7 +71,7 @@ impl Shard {
             hits("open connections", self.limits.flows, overflows.flows),
             hits("connection rows", self.limits.flows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
-            hits("bytes of incomplete messages", self.desk.arriving.limit, self.desk.arriving.overflows),
+            hits("bytes of incomplete messages", self.desk.unfinished.limit, self.desk.unfinished.overflows),
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
         Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
@@ -90,29 +91,29 @@ struct Desk {
     /// How many of them there may be.
     names: usize,
     events: Vec<Event>,
-    arriving: Arriving,
+    unfinished: Unfinished,
 }
 
-/// The dissection of one connection, with what of [`Arriving::held`] is its own.
+/// The dissection of one connection, with what of [`Unfinished::held`] is its own.
 struct Talk {
     session: Session,
     held: usize,
 }
 
 /// What dissectors keep of messages that are not whole yet.
-struct Arriving {
+struct Unfinished {
     limit: usize,
     held: usize,
     overflows: u64,
 }
 
-impl Arriving {
+impl Unfinished {
     /// The part of the limit that makes a connection a large one: those may only take half of it, so that a few
     /// endless messages do not cost the ordinary ones of all others.
     const LARGE: usize = 1024;
 
     fn new(limit: usize) -> Self {
-        Arriving { limit, held: 0, overflows: 0 }
+        Unfinished { limit, held: 0, overflows: 0 }
     }
 
     /// Counts anew what a connection keeps. Returns whether there is room for that.
@@ -133,10 +134,10 @@ impl Arriving {
 impl Desk {
     /// Sees to it that what a connection keeps stays within bounds.
     fn weigh(&mut self, talk: &mut Talk, at: Moment) {
-        if !self.arriving.count(talk) {
-            self.arriving.overflows += 1;
+        if !self.unfinished.count(talk) {
+            self.unfinished.overflows += 1;
             talk.session.give_up(at, &mut self.events);
-            self.arriving.count(talk);
+            self.unfinished.count(talk);
         }
     }
 
@@ -191,7 +192,7 @@ impl Receiver for Desk {
         if wanted {
             return if is_counted { Interest::Counted } else { Interest::GoOn };
         }
-        self.arriving.release(talk);
+        self.unfinished.release(talk);
         self.name(flow, &talk.session);
         Interest::Refused
     }
@@ -210,7 +211,7 @@ impl Receiver for Desk {
     }
 
     fn end(&mut self, flow: &FlowRef, mut talk: Self::State, close: Close, at: Moment) {
-        self.arriving.release(&talk);
+        self.unfinished.release(&talk);
         talk.session.end(close, at, &mut self.events);
         self.file(flow);
         self.name(flow, &talk.session);

@@ -3,7 +3,7 @@
 use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
-use crate::flow::{FlowKey, FrameId, Moment, Unreachable};
+use crate::flow::{Arriving, FlowKey, FrameId, Moment, Unreachable};
 use crate::packet::{self, Glimpse, Icmp, Ip, Packet, Slicer, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
 
@@ -127,10 +127,11 @@ impl Post {
         let Some(ip) = &packet.ip else { return };
         match &packet.transport {
             Transport::Tcp(tcp) => {
-                let way = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+                let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
                 let ordinal = self.packets;
-                if let Some(shard) = self.shard(&way.0) {
-                    shard.segment(ordinal, at, way, packet);
+                if let Some(shard) = self.shard(&key) {
+                    let segment = Arriving { at, from_low, mac: packet.source_mac(), ip, tcp };
+                    shard.segment(ordinal, &key, &segment);
                 }
                 return;
             }

@@ -31,18 +31,19 @@ impl SenderClock {
     /// Takes a segment. A pause of the capture's clock that is much longer than the sender's own clock says is a jump.
     #[inline]
     pub(super) fn tick(&mut self, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
-        let tick = Tick { at, value: timestamp(tcp.options)? };
-        let before = std::mem::replace(&mut self.last, tick);
-        if self.first.is_some() && at.time.since(before.at.time) < PAUSE {
+        let value = timestamp(tcp.options)?;
+        if self.first.is_some() && at.time.since(self.last.at.time) < PAUSE {
+            self.last.at = at;
+            self.last.value = value;
             return None;
         }
-        self.pause(before)
+        self.pause(Tick { at, value })
     }
 
     /// The first timestamp, or one after a pause: hardly any.
     #[cold]
-    fn pause(&mut self, before: Tick) -> Option<ClockJump> {
-        let now = self.last;
+    fn pause(&mut self, now: Tick) -> Option<ClockJump> {
+        let before = std::mem::replace(&mut self.last, now);
         let Some(first) = &mut self.first else {
             self.first = Some(now);
             return None;

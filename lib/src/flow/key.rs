@@ -34,12 +34,24 @@ impl fmt::Debug for Endpoint {
 pub struct FlowKey(Ends);
 
 /// The smaller end and the larger one.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq)]
 enum Ends {
     /// Address and port of each as one word: comparing and hashing addresses byte by byte took a tenth of the time of a
     /// whole capture.
     V4([u64; 2]),
     V6([Ipv6Addr; 2], [u16; 2]),
+}
+
+impl PartialEq for Ends {
+    /// Word by word: read as one, two words that were just written are waited for.
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Ends::V4(a), Ends::V4(b)) => (a[0] ^ b[0]) | (a[1] ^ b[1]) == 0,
+            (Ends::V6(a, a_ports), Ends::V6(b, b_ports)) => a == b && a_ports == b_ports,
+            _ => false,
+        }
+    }
 }
 
 impl FlowKey {

@@ -24,6 +24,7 @@ mod tests;
 mod twin;
 mod way;
 
+pub(crate) use arriving::Arriving;
 pub use key::{CommunityId, Endpoint, FlowKey};
 pub use opening::{Opening, Prefix};
 pub(crate) use receiver::{FlowRef, Interest, Receiver};

@@ -121,6 +121,7 @@ impl Stream {
 
     /// Takes a segment that nobody reads, if it is the next one, or none but an acknowledgment. Most of a capture is
     /// that, and it costs a quarter of what [`Stream::segment`] does.
+    #[inline(always)]
     pub(super) fn advance(&mut self, segment: &Segment<'_>, side: &mut Side) -> bool {
         if segment.length == 0 {
             return true;

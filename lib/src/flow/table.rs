@@ -12,7 +12,6 @@ use super::pending::Store;
 use super::rows::Rows;
 use super::tcp::Flow;
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
-use crate::packet::{Packet, Transport};
 use crate::time::Timestamp;
 
 /// What one table may hold.
@@ -120,34 +119,50 @@ impl<S> Flows<S> {
         }
     }
 
-    /// Takes a packet; others than TCP segments are ignored. `ordinal` is its number among all packets of the vantage
-    /// point; who keeps several tables knows its key and direction already.
-    pub(crate) fn packet<R: Receiver<State = S>>(
+    /// Takes a TCP segment. `ordinal` is the packet's number among all packets of the vantage point; who keeps several
+    /// tables knows its key already.
+    #[inline(always)]
+    pub(crate) fn segment<R: Receiver<State = S>>(
         &mut self,
         ordinal: u64,
-        at: Moment,
-        (key, from_low): (FlowKey, bool),
-        packet: &Packet<'_>,
+        key: &FlowKey,
+        segment: &Arriving<'_>,
         receiver: &mut R,
     ) {
-        let (Some(ip), Transport::Tcp(tcp)) = (&packet.ip, &packet.transport) else {
+        let is_latest = self.flows.get(self.latest).is_some_and(|slot| slot.key == *key);
+        let known = if is_latest { Some(self.latest) } else { self.place(key) };
+        // Most of a capture goes on with a connection that is known.
+        if let Some(place) = known
+            && !segment.tcp.opens()
+            && let Some(Slot { seen: Seen::Flow(row, flow), .. }) = self.flows.get_mut(place)
+        {
+            self.latest = place;
+            self.rows.live(*row, flow).packet(segment, &mut self.store, receiver);
             return;
-        };
-        let mac = packet.macs.as_ref().map(|(src, _)| src);
-        let arriving = Arriving { at, from_low, mac, ip, tcp };
-        let id = FlowId(ordinal);
-        let place = match self.place(&key) {
-            Some(place) => place,
-            None => {
-                let seen = self.begin(id, &arriving);
-                self.add(Slot { key, seen }, at.time, receiver)
-            }
-        };
+        }
+        self.opening(known, FlowId(ordinal), key, segment, receiver);
+    }
+
+    /// Takes a segment that may begin a connection, or is its second one.
+    #[inline(never)]
+    fn opening<R: Receiver<State = S>>(
+        &mut self,
+        known: Option<usize>,
+        id: FlowId,
+        key: &FlowKey,
+        segment: &Arriving<'_>,
+        receiver: &mut R,
+    ) {
+        let place = known.unwrap_or_else(|| {
+            let seen = self.begin(id, segment);
+            self.add(Slot { key: *key, seen }, segment.at.time, receiver)
+        });
         self.latest = place;
-        if tcp.opens() && self.flows.get(place).is_some_and(|slot| slot.seen.is_over_with(&arriving)) {
-            let new = self.begin(id, &arriving);
+        let is_new = |slot: &Slot<S>| segment.tcp.opens() && slot.seen.is_over_with(segment);
+        if self.flows.get(place).is_some_and(is_new) {
+            let new = self.begin(id, segment);
             let old = std::mem::replace(&mut self.flows[place].seen, new);
-            self.retire(&key, old, receiver);
+            self.retire(key, old, receiver);
         }
         let Some(slot) = self.flows.get_mut(place) else {
             return;
@@ -155,13 +170,13 @@ impl<S> Flows<S> {
         match &slot.seen {
             Seen::Lone(lone) if lone.id() == id => return,
             Seen::Lone(lone) => {
-                let (flow, row) = lone.wake(&key, self.digest, &mut self.store, receiver);
+                let (flow, row) = lone.wake(key, self.digest, &mut self.store, receiver);
                 slot.seen = Seen::Flow(self.rows.push(row), Box::new(flow));
             }
             Seen::Flow(..) => {}
         }
         if let Seen::Flow(row, flow) = &mut slot.seen {
-            self.rows.live(*row, flow).packet(&arriving, &mut self.store, receiver);
+            self.rows.live(*row, flow).packet(segment, &mut self.store, receiver);
         }
     }
 
@@ -202,10 +217,8 @@ impl<S> Flows<S> {
         (self.rows.into_vec(), self.overflows)
     }
 
+    #[inline(never)]
     fn place(&self, key: &FlowKey) -> Option<usize> {
-        if self.flows.get(self.latest).is_some_and(|slot| slot.key == *key) {
-            return Some(self.latest);
-        }
         let is_its = |place: &u32| self.flows.get(*place as usize).is_some_and(|slot| slot.key == *key);
         self.slots.find(self.hasher.hash_one(key), is_its).map(|place| *place as usize)
     }

@@ -65,12 +65,15 @@ impl<'f> Way<'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn note_ttl(&mut self, packet: &Arriving<'_>) {
         let ttl = packet.ip.ttl;
         if !packet.tcp.has(Tcp::RST) {
             let (low, high) = self.side.ttl_range;
-            // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
-            self.side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
+            if ttl < low || ttl > high {
+                // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
+                self.side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
+            }
         }
         if let (Some(first), Some(mac)) = (&self.side.mac, packet.mac)
             && first != mac
@@ -101,6 +104,7 @@ impl<'f> Way<'f> {
     }
 
     /// Takes a segment without control bits that probes, or that nobody reads and that is the next one.
+    #[inline(always)]
     pub(super) fn takes(&mut self, segment: &Segment<'_>, is_unread: bool) -> bool {
         if self.half.stream.is_probe(segment.seq, segment.length) {
             // The same segment probes a closed window (RFC 9293, 3.8.6.1).

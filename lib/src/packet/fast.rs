@@ -73,13 +73,18 @@ pub(crate) fn plain(link: LinkType, frame: &[u8]) -> Option<Packet<'_>> {
         return None;
     }
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
-    let transport = match h[23] {
-        protocol::TCP => Transport::Tcp(plain_tcp(h, frame, end)?),
+    match h[23] {
+        protocol::TCP => Some(plain_packet(h, Transport::Tcp(plain_tcp(h, frame, end)?))),
         protocol::UDP if !tunnel::over_udp(Span::whole(&h[34..])) => {
-            Transport::Udp(plain_udp(h, frame, end)?)
+            Some(plain_packet(h, Transport::Udp(plain_udp(h, frame, end)?)))
         }
-        _ => return None,
-    };
+        _ => None,
+    }
+}
+
+/// The packet of a frame that begins with `h`.
+#[inline(always)]
+fn plain_packet<'a>(h: &[u8; 54], transport: Transport<'a>) -> Packet<'a> {
     let ip = Ip {
         src: IpAddr::from([h[26], h[27], h[28], h[29]]),
         dst: IpAddr::from([h[30], h[31], h[32], h[33]]),
@@ -88,7 +93,7 @@ pub(crate) fn plain(link: LinkType, frame: &[u8]) -> Option<Packet<'_>> {
         df: h[20] & 0x40 != 0,
     };
     let macs = ([h[6], h[7], h[8], h[9], h[10], h[11]], [h[0], h[1], h[2], h[3], h[4], h[5]]);
-    Some(Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport })
+    Packet { macs: Some(macs), tunnel: None, ip: Some(ip), transport }
 }
 
 /// The segment of a frame that begins with `h`, in a packet that ends at `end`.

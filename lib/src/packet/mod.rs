@@ -50,6 +50,12 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// Hardware address of the sender.
+    #[inline(always)]
+    pub(crate) fn source_mac(&self) -> Option<&[u8; 6]> {
+        self.macs.as_ref().map(|(src, _)| src)
+    }
+
     /// The TCP segment, if it carries one.
     pub fn tcp(&self) -> Option<&Tcp<'a>> {
         match &self.transport {

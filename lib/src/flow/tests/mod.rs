@@ -5,7 +5,7 @@ mod life;
 mod payload;
 
 use super::*;
-use crate::packet::{Ip, Packet, Tcp, Transport};
+use crate::packet::{Ip, Tcp};
 
 const CLIENT: &str = "10.0.0.1:40000";
 const SERVER: &str = "10.0.0.2:7080";
@@ -124,9 +124,10 @@ impl Wire {
             payload_len: payload.len() as u32 + cut,
         };
         let ip = Ip { src: src.ip, dst: dst.ip, ttl: self.ttl, id: self.ip_id, df: true };
-        let packet = Packet { macs: None, tunnel: None, ip: Some(ip), transport: Transport::Tcp(tcp) };
         let at = Moment { frame: FrameId::new(0, self.frames), time: Timestamp::from_nanos(self.nanos) };
-        self.flows.packet(self.frames, at, FlowKey::new(src, dst), &packet, &mut self.log);
+        let (key, from_low) = FlowKey::new(src, dst);
+        let segment = Arriving { at, from_low, mac: None, ip: &ip, tcp: &tcp };
+        self.flows.segment(self.frames, &key, &segment, &mut self.log);
     }
 
     fn finish(mut self) -> (Vec<Connection>, Vec<String>, Overflows) {
