@@ -151,7 +151,8 @@ impl Coverage {
     pub(crate) fn finish(mut self) -> Self {
         self.keep_longest();
         for (key, Pair { sent: [from_low, from_high], first, last }) in std::mem::take(&mut self.met) {
-            for (end, sent, received) in [(key.low(), from_low, from_high), (key.high(), from_high, from_low)] {
+            for (end, sent, received) in [(key.low(), from_low, from_high), (key.high(), from_high, from_low)]
+            {
                 let host = self.hosts.entry(end.ip).or_insert(Host { first, last, ..Host::default() });
                 host.sent += sent;
                 host.received += received;

@@ -6,9 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::arriving::Arriving;
-use super::pending::Store;
-use super::tcp::{Flow, Live};
-use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Receiver, Side, Syn};
+use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Side, Syn};
 use crate::packet::{Ip, Tcp};
 
 /// TCP options are no longer than this (RFC 9293, 3.1).
@@ -72,21 +70,6 @@ impl Lone {
         syn.from_low == self.from_low && syn.tcp.seq != self.seq
     }
 
-    /// The flow that it begins, and its row.
-    pub(super) fn wake<R: Receiver>(
-        &self,
-        key: &FlowKey,
-        digest: bool,
-        store: &mut Store,
-        receiver: &mut R,
-    ) -> (Flow<R::State>, Connection) {
-        self.replay(key, |packet| {
-            let (mut flow, mut connection) = Flow::new(self.id, packet, digest);
-            Live { connection: &mut connection, flow: &mut flow }.packet(packet, store, receiver);
-            (flow, connection)
-        })
-    }
-
     /// The row that its flow would have, were it to end now.
     pub(super) fn row(&self, key: &FlowKey, digest: bool) -> Connection {
         let Lone { id, at, ttl, mac, .. } = *self;
@@ -126,7 +109,7 @@ impl Lone {
     }
 
     /// Shows the packet as it came.
-    fn replay<T>(&self, key: &FlowKey, show: impl FnOnce(&Arriving<'_>) -> T) -> T {
+    pub(super) fn replay<T>(&self, key: &FlowKey, show: impl FnOnce(&Arriving<'_>) -> T) -> T {
         let (orig, resp) = self.ends(key);
         let ip = Ip { src: orig.ip, dst: resp.ip, ttl: self.ttl, id: self.ip_id, df: self.df };
         let tcp = Tcp {

@@ -12,7 +12,8 @@ const REMEMBERED: usize = 32;
 /// The last slices of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    slices: [Slice; REMEMBERED],
+    /// At first in their order; once there are as many as are remembered, the oldest is at `next`.
+    slices: Vec<Slice>,
     next: usize,
 }
 
@@ -29,8 +30,10 @@ impl Recent {
         let Ok(length) = u32::try_from(bytes.len()) else {
             return;
         };
-        if let Some(place) = self.slices.get_mut(self.next) {
-            *place = Slice { offset, length, fingerprint: fingerprint(bytes) };
+        let slice = Slice { offset, length, fingerprint: fingerprint(bytes) };
+        match self.slices.get_mut(self.next) {
+            Some(oldest) => *oldest = slice,
+            None => self.slices.push(slice),
         }
         self.next = (self.next + 1) % REMEMBERED;
     }

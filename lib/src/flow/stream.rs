@@ -64,7 +64,7 @@ pub(super) struct Stream {
     acks: Acks,
     /// Where the first bytes are missing that were not cut.
     first_gap: Option<u64>,
-    recent: Option<Box<Recent>>,
+    recent: Recent,
     digest: Option<Box<Sha256>>,
     opening: Opening,
 }
@@ -113,10 +113,10 @@ impl Stream {
 
     /// Whether `segment` has other bytes than those handed on before.
     pub(super) fn contradicts(&self, segment: &Segment<'_>) -> bool {
-        let (Some(recent), Ok(offset)) = (&self.recent, u64::try_from(self.offset(segment.seq))) else {
+        let Ok(offset) = u64::try_from(self.offset(segment.seq)) else {
             return false;
         };
-        recent.contradict(offset, segment.bytes)
+        self.recent.contradict(offset, segment.bytes)
     }
 
     /// Takes a segment that nobody reads, if it is the next one, or none but an acknowledgment. Most of a capture is
@@ -215,7 +215,7 @@ impl Stream {
     pub(super) fn forget_bytes(&mut self, store: &mut Store) {
         if self.digest.is_none() {
             self.pending.forget_bytes(store);
-            self.recent = None;
+            self.recent = Recent::default();
         }
     }
 
@@ -387,7 +387,7 @@ impl Stream {
             }
             // To take the fingerprints of bulk mail was a quarter of its instructions.
             if outlet.sink.data(bytes, self.at) {
-                self.recent.get_or_insert_default().push(self.next, bytes);
+                self.recent.push(self.next, bytes);
             }
         }
         self.next += bytes.len() as u64;

@@ -10,7 +10,7 @@ use super::arriving::Arriving;
 use super::lone::Lone;
 use super::pending::Store;
 use super::rows::Rows;
-use super::tcp::Flow;
+use super::tcp::{Flow, Live};
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
 use crate::time::Timestamp;
 
@@ -96,6 +96,30 @@ impl<S> Seen<S> {
     }
 }
 
+impl<S> Slot<S> {
+    /// Its flow, which a lone SYN now becomes.
+    fn wake<'f, R: Receiver<State = S>>(
+        &'f mut self,
+        rows: &'f mut Rows,
+        digest: bool,
+        store: &mut Store,
+        receiver: &mut R,
+    ) -> Option<Live<'f, S>> {
+        if let Seen::Lone(lone) = &self.seen {
+            self.seen = lone.replay(&self.key, |syn| {
+                let row = rows.push(Connection::begun(lone.id(), syn));
+                let mut flow = Box::new(Flow::new(syn, digest));
+                rows.live(row, &mut flow).packet(syn, store, receiver);
+                Seen::Flow(row, flow)
+            });
+        }
+        match &mut self.seen {
+            Seen::Flow(row, flow) => Some(rows.live(*row, flow)),
+            Seen::Lone(_) => None,
+        }
+    }
+}
+
 impl<S> Flows<S> {
     /// An empty table. `digest`: compute the SHA-256 of every stream.
     pub(crate) fn new(limits: Limits, digest: bool) -> Self {
@@ -167,16 +191,9 @@ impl<S> Flows<S> {
         let Some(slot) = self.flows.get_mut(place) else {
             return;
         };
-        match &slot.seen {
-            Seen::Lone(lone) if lone.id() == id => return,
-            Seen::Lone(lone) => {
-                let (flow, row) = lone.wake(key, self.digest, &mut self.store, receiver);
-                slot.seen = Seen::Flow(self.rows.push(row), Box::new(flow));
-            }
-            Seen::Flow(..) => {}
-        }
-        if let Seen::Flow(row, flow) = &mut slot.seen {
-            self.rows.live(*row, flow).packet(segment, &mut self.store, receiver);
+        let is_all = matches!(&slot.seen, Seen::Lone(lone) if lone.id() == id);
+        if !is_all && let Some(mut live) = slot.wake(&mut self.rows, self.digest, &mut self.store, receiver) {
+            live.packet(segment, &mut self.store, receiver);
         }
     }
 
@@ -198,12 +215,8 @@ impl<S> Flows<S> {
         let Some(slot) = place.and_then(|place| self.flows.get_mut(place)) else {
             return;
         };
-        if let Seen::Lone(lone) = &slot.seen {
-            let (flow, row) = lone.wake(&slot.key, self.digest, &mut self.store, receiver);
-            slot.seen = Seen::Flow(self.rows.push(row), Box::new(flow));
-        }
-        if let Seen::Flow(row, flow) = &mut slot.seen {
-            self.rows.live(*row, flow).unreachable(unreachable);
+        if let Some(mut live) = slot.wake(&mut self.rows, self.digest, &mut self.store, receiver) {
+            live.unreachable(unreachable);
         }
     }
 
@@ -228,10 +241,10 @@ impl<S> Flows<S> {
         self.begun += 1;
         match Lone::new(id, packet) {
             Some(lone) => Seen::Lone(lone),
-            None => {
-                let (flow, row) = Flow::new(id, packet, self.digest);
-                Seen::Flow(self.rows.push(row), Box::new(flow))
-            }
+            None => Seen::Flow(
+                self.rows.push(Connection::begun(id, packet)),
+                Box::new(Flow::new(packet, self.digest)),
+            ),
         }
     }
 

@@ -23,21 +23,37 @@ pub(super) struct Flow<S> {
 }
 
 impl<S> Flow<S> {
-    /// The flow that `packet` begins, and its row. The packet is not counted yet: [`Live::packet`] takes it like all
-    /// others.
-    pub(super) fn new(id: FlowId, packet: &Arriving<'_>, digest: bool) -> (Self, Connection) {
-        let Arriving { at, ip, tcp, .. } = *packet;
-        let src = Endpoint { ip: ip.src, port: tcp.src_port };
-        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
-        let answers = tcp.has(Tcp::SYN | Tcp::ACK);
-        let (orig, resp) = if answers { (dst, src) } else { (src, dst) };
-        let flow = Flow {
-            orig_is_low: packet.from_low != answers,
+    /// The flow that `packet` begins. The packet is not counted yet: [`Live::packet`] takes it like all others.
+    #[inline(always)]
+    pub(super) fn new(packet: &Arriving<'_>, digest: bool) -> Self {
+        Flow {
+            orig_is_low: packet.from_low != answers(packet),
             halves: [(); 2].map(|()| Half::new(digest)),
             copies: Copies::default(),
             reader: Reader::Unasked,
-        };
-        let connection = Connection {
+        }
+    }
+
+    /// Whether `syn` opens a new connection between the same ends: it counts from another number.
+    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
+        let base = self.halves[self.dir(syn) as usize].base;
+        base.is_some_and(|base| base != syn.tcp.seq)
+    }
+
+    fn dir(&self, packet: &Arriving<'_>) -> Dir {
+        if packet.from_low == self.orig_is_low { Dir::Orig } else { Dir::Resp }
+    }
+}
+
+impl Connection {
+    /// The row of the connection that `packet` begins.
+    #[inline(always)]
+    pub(super) fn begun(id: FlowId, packet: &Arriving<'_>) -> Self {
+        let Arriving { at, ip, tcp, .. } = *packet;
+        let src = Endpoint { ip: ip.src, port: tcp.src_port };
+        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
+        let (orig, resp) = if answers(packet) { (dst, src) } else { (src, dst) };
+        Connection {
             id,
             orig,
             resp,
@@ -56,19 +72,13 @@ impl<S> Flow<S> {
             duplicates: 0,
             clock_jump: None,
             after_close: None,
-        };
-        (flow, connection)
+        }
     }
+}
 
-    /// Whether `syn` opens a new connection between the same ends: it counts from another number.
-    pub(super) fn is_over_with(&self, syn: &Arriving<'_>) -> bool {
-        let base = self.halves[self.dir(syn) as usize].base;
-        base.is_some_and(|base| base != syn.tcp.seq)
-    }
-
-    fn dir(&self, packet: &Arriving<'_>) -> Dir {
-        if packet.from_low == self.orig_is_low { Dir::Orig } else { Dir::Resp }
-    }
+/// Whether the first packet of a connection is the responder's.
+fn answers(first: &Arriving<'_>) -> bool {
+    first.tcp.has(Tcp::SYN | Tcp::ACK)
 }
 
 /// A flow with its row, which has its final place from the beginning: rows are large.
