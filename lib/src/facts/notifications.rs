@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::{LimitHits, Table};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{
-    EventKind, Ews, Guid, Header, Notification, NotificationResult, Reply, Request, RequestHead, State,
+    EventKind, Ews, Guid, Notification, NotificationResult, Reply, ReplyHead, Request, RequestHead, State,
     SubscriptionId, Transaction,
 };
 use crate::time::Timestamp;
@@ -85,14 +85,12 @@ pub struct ReplyRow {
     pub state: State,
     /// Status code.
     pub status: u16,
-    /// `Server`.
-    pub server: Option<Arc<str>>,
+    /// Status line and fields.
+    pub head: Arc<ReplyHead>,
     /// `Date`: when the listener replied, by its own clock.
     pub date: Option<Arc<str>>,
-    /// Fields that middleboxes add.
-    pub proxy_headers: Arc<[Header]>,
     /// `SubscriptionStatus`.
-    pub result: Option<Arc<str>>,
+    pub result: Option<NotificationResult>,
 }
 
 impl NotificationRow {
@@ -221,8 +219,7 @@ impl Notifications {
             None => (None, None),
         };
         let decoded = decoded.as_ref();
-        let fields = reply.iter().flat_map(|reply| &*reply.head.proxy_headers);
-        strings.charge(fields.map(|field| field.name.len() + field.value.len()).sum());
+        strings.charge(reply.map_or(0, own_bytes));
         let mut share = |text: fn(&Notification) -> &Option<Arc<str>>| {
             said.and_then(|said| text(said).as_ref()).map(|text| strings.share(text))
         };
@@ -256,13 +253,10 @@ impl Notifications {
                 last: reply.last,
                 state: reply.state.clone(),
                 status: reply.head.status,
-                server: strings.intern_some(reply.head.server.as_deref()),
-                date: reply.date.as_ref().map(|date| strings.share(date)),
-                proxy_headers: Arc::clone(&reply.head.proxy_headers),
+                head: Arc::clone(&reply.head),
+                date: reply.date.clone(),
                 result: match &reply.ews {
-                    Some(Ews::Result(NotificationResult::Ok)) => Some(strings.intern("OK")),
-                    Some(Ews::Result(NotificationResult::Unsubscribe)) => Some(strings.intern("Unsubscribe")),
-                    Some(Ews::Result(NotificationResult::Other(word))) => Some(strings.intern(word)),
+                    Some(Ews::Result(result)) => Some(result.clone()),
                     _ => None,
                 },
             }),
@@ -270,6 +264,15 @@ impl Notifications {
             onward_of: None,
         }
     }
+}
+
+/// Bytes of the texts that the row of a reply has for itself, though most replies share their heads.
+fn own_bytes(reply: &Reply) -> usize {
+    let word = match &reply.ews {
+        Some(Ews::Result(NotificationResult::Other(word))) => word.len(),
+        _ => 0,
+    };
+    reply.head.length() + reply.date.as_ref().map_or(0, |date| date.len()) + word
 }
 
 /// Whether a request is a push notification: by its SOAPAction or its body, on any port and path; a body that

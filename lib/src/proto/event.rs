@@ -133,9 +133,19 @@ impl Hash for RequestHead {
 impl RequestHead {
     /// Bytes of its text.
     pub(crate) fn length(&self) -> usize {
-        let fields = self.proxy_headers.iter().map(|field| field.name.len() + field.value.len());
-        self.target.len() + self.header_names.len() + fields.sum::<usize>()
+        self.target.len() + self.header_names.len() + length(&self.proxy_headers)
     }
+}
+
+impl ReplyHead {
+    /// Bytes of its text, but for what Exchange says of itself.
+    pub(crate) fn length(&self) -> usize {
+        self.server.as_ref().map_or(0, |server| server.len()) + length(&self.proxy_headers)
+    }
+}
+
+fn length(fields: &[Header]) -> usize {
+    fields.iter().map(|field| field.name.len() + field.value.len()).sum()
 }
 
 /// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
@@ -291,7 +301,18 @@ pub enum NotificationResult {
     /// `Unsubscribe`: end the subscription.
     Unsubscribe,
     /// Another word.
-    Other(Box<str>),
+    Other(Arc<str>),
+}
+
+impl NotificationResult {
+    /// The word.
+    pub fn name(&self) -> &str {
+        match self {
+            NotificationResult::Ok => "OK",
+            NotificationResult::Unsubscribe => "Unsubscribe",
+            NotificationResult::Other(word) => word,
+        }
+    }
 }
 
 /// What a `SendNotification` message says.

@@ -88,8 +88,9 @@ pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationReco
         reply_time: reply.map(|reply| reply.last.time),
         latency_us: reply.map(|reply| reply.first.time.since(row.last.time) / 1000),
         status: reply.map(|reply| reply.status),
-        reply_server: reply.and_then(|reply| owned(&reply.server)),
-        subscription_status: reply.and_then(|reply| owned(&reply.result)),
+        reply_server: reply.and_then(|reply| reply.head.server.as_deref().map(str::to_owned)),
+        subscription_status: reply
+            .and_then(|reply| reply.result.as_ref().map(|result| result.name().to_owned())),
         error: match &row.state {
             State::Complete => None,
             State::Cut => Some("cut".to_owned()),

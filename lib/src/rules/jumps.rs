@@ -48,7 +48,7 @@ fn is_disputed(silence: &Silence, rows: &Table<NotificationRow>) -> bool {
     let before = before.filter(|(_, (at, _))| *at <= silence.from.time);
     let after = || after.clone().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
     let same = |one: &NotificationRow, two: &NotificationRow| {
-        let server = |row: &NotificationRow| row.reply.as_ref().and_then(|reply| reply.server.clone());
+        let server = |row: &NotificationRow| row.reply.as_ref().and_then(|reply| reply.head.server.clone());
         one.listener == two.listener && server(one) == server(two)
     };
     let mut pairs =

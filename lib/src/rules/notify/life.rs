@@ -8,7 +8,7 @@ use super::retries::{self, Tries};
 use crate::config::IMP_NOTIFY_PORT;
 use crate::facts::{NotificationRow, Subscription};
 use crate::flow::{FlowId, Moment};
-use crate::proto::Guid;
+use crate::proto::{Guid, NotificationResult};
 use crate::rules::{Confidence, Context, Draft, Findings, View};
 use crate::time::{Timestamp, nanos};
 
@@ -142,7 +142,7 @@ fn life(view: &View<'_>, subscription: &Subscription) -> Life {
         interval_s,
         tolerance_s: nanos(view.config.tolerance_for(interval)) as f64 / 1e9,
         gaps: gaps.collect(),
-        ended: reply.is_some_and(|reply| reply.result.as_deref() == Some("Unsubscribe")),
+        ended: reply.is_some_and(|reply| reply.result == Some(NotificationResult::Unsubscribe)),
         successor: None,
         tries,
     }

@@ -64,7 +64,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
             refused.iter().for_each(|(_, reply)| *statuses.entry(reply.status).or_default() += 1);
             let listed: Vec<String> = statuses.keys().map(u16::to_string).collect();
-            let who = match &reply.server {
+            let who = match &reply.head.server {
                 Some(server) => server.to_string(),
                 None if jetties.contains(&first.listener) => {
                     "something before Jetty, which gives its name at the same address".to_owned()
@@ -106,7 +106,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 /// Where Jetty answers under its name.
 fn jetties(view: &View<'_>) -> HashSet<Endpoint> {
     let names_jetty = |row: &&NotificationRow| {
-        let server = row.reply.as_ref().and_then(|reply| reply.server.as_deref());
+        let server = row.reply.as_ref().and_then(|reply| reply.head.server.as_deref());
         server.is_some_and(|server| server.to_ascii_lowercase().contains("jetty"))
     };
     view.notifications().filter(names_jetty).map(|row| row.listener).collect()

@@ -221,12 +221,11 @@ fn host_address(row: &NotificationRow) -> Option<IpAddr> {
 /// A reply that was not written by the listener.
 fn foreign_reply(row: &NotificationRow) -> Option<(&NotificationRow, Moment, String)> {
     let reply = row.reply.as_ref()?;
-    let server = reply.server.as_deref().filter(|server| !server.to_ascii_lowercase().contains("jetty"));
-    let what = match (reply.status, server, reply.proxy_headers.first()) {
+    let gateway = reply.head.server.as_deref().filter(|_| matches!(reply.status, 502..=504));
+    let gateway = gateway.filter(|server| !server.to_ascii_lowercase().contains("jetty"));
+    let what = match (reply.status, gateway, reply.head.proxy_headers.first()) {
         (407, _, _) => "it demands authentication for a proxy (407)".to_owned(),
-        (status @ (502..=504), Some(server), _) => {
-            format!("it has status {status} and was written by {server}")
-        }
+        (status, Some(server), _) => format!("it has status {status} and was written by {server}"),
         (_, _, Some(header)) => format!("it carries {}: {}", header.name, header.value),
         _ => return None,
     };

@@ -1,7 +1,11 @@
 //! `notify-unsubscribed`.
 
-use crate::facts::NotificationRow;
+use std::collections::HashMap;
+
+use crate::facts::{NotificationRow, ReplyRow};
+use crate::proto::{Guid, NotificationResult};
 use crate::rules::{Context, Findings, Severity, View};
+use crate::time::Timestamp;
 
 rule! {
     /// Unity Connection answered a notification with Unsubscribe.
@@ -31,16 +35,21 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for row in view.notifications() {
-            let Some(reply) = row.reply.as_ref().filter(|reply| result(reply) == Some("Unsubscribe")) else {
-                continue;
-            };
+        let ended = |row: &&NotificationRow| answer(row, NotificationResult::Unsubscribe).is_some();
+        let mut ended = view.notifications().filter(ended).peekable();
+        if ended.peek().is_none() {
+            continue;
+        }
+        let successors = Successors::new(view);
+        for row in ended {
             let title = format!("Unity Connection unsubscribed {}", super::name(row));
-            let draft = super::about_row(row, title)
+            let mut draft = super::about_row(row, title)
                 .detail("The reply to its notification says Unsubscribe; Exchange deletes the subscription.")
-                .evidence(view, Some(row.flow), row.last, "the notification")
-                .evidence(view, Some(row.flow), reply.last, "SubscriptionStatus Unsubscribe");
-            out.push(match successor(view, row) {
+                .evidence(view, Some(row.flow), row.last, "the notification");
+            if let Some(reply) = &row.reply {
+                draft = draft.evidence(view, Some(row.flow), reply.last, "SubscriptionStatus Unsubscribe");
+            }
+            out.push(match successors.of(row) {
                 Some(next) => draft
                     .severity(Severity::Info)
                     .evidence(view, Some(next.flow), next.last, "a younger subscription of the same mailbox, answered with OK")
@@ -54,16 +63,54 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn result(reply: &crate::facts::ReplyRow) -> Option<&str> {
-    reply.result.as_deref()
+/// The reply to a notification, if it has this result.
+fn answer(row: &NotificationRow, result: NotificationResult) -> Option<&ReplyRow> {
+    row.reply.as_ref().filter(|reply| reply.result == Some(result))
 }
 
-/// A younger subscription of the same mailbox, or under the same `id=`, that is answered with OK.
-fn successor<'v>(view: &View<'v>, old: &NotificationRow) -> Option<&'v NotificationRow> {
-    view.notifications().find(|row| {
-        let same_user =
-            row.mailbox.is_some() && row.mailbox == old.mailbox || row.request_id == old.request_id;
-        let younger = row.created.zip(old.created).is_some_and(|(new, old)| new > old);
-        same_user && younger && row.reply.as_ref().and_then(result) == Some("OK")
-    })
+/// Notifications that were answered with OK, by mailbox and by `id=`: in the order of completion, each younger than
+/// all before it, for only those can be the first that is younger than another one.
+#[derive(Default)]
+struct Successors<'v> {
+    by_mailbox: HashMap<Guid, Vec<Candidate<'v>>>,
+    by_id: HashMap<Option<&'v str>, Vec<Candidate<'v>>>,
+}
+
+/// When its subscription was created, its place among all notifications, and itself.
+type Candidate<'v> = (Timestamp, usize, &'v NotificationRow);
+
+impl<'v> Successors<'v> {
+    fn new(view: &View<'v>) -> Self {
+        let mut successors = Successors::default();
+        for (place, row) in view.notifications().enumerate() {
+            let Some(created) = row.created.filter(|_| answer(row, NotificationResult::Ok).is_some()) else {
+                continue;
+            };
+            let add = |known: &mut Vec<Candidate<'v>>| {
+                if known.last().is_none_or(|(youngest, ..)| *youngest < created) {
+                    known.push((created, place, row));
+                }
+            };
+            add(successors.by_id.entry(row.request_id.as_deref()).or_default());
+            if let Some(mailbox) = row.mailbox {
+                add(successors.by_mailbox.entry(mailbox).or_default());
+            }
+        }
+        successors
+    }
+
+    /// A younger subscription of the same mailbox, or under the same `id=`, that is answered with OK.
+    fn of(&self, old: &NotificationRow) -> Option<&'v NotificationRow> {
+        let created = old.created?;
+        let lists = [
+            old.mailbox.and_then(|mailbox| self.by_mailbox.get(&mailbox)),
+            self.by_id.get(&old.request_id.as_deref()),
+        ];
+        let first = |list: &Vec<Candidate<'v>>| {
+            let (_, place, row) = list.get(list.partition_point(|(one, ..)| *one <= created))?;
+            Some((*place, *row))
+        };
+        let earliest = lists.into_iter().flatten().filter_map(first).min_by_key(|(place, _)| *place);
+        earliest.map(|(_, row)| row)
+    }
 }
