@@ -1,10 +1,12 @@
 //! One thread's part of a vantage point: it sees all packets and takes those of its shards.
 
+use std::net::IpAddr;
+
 use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::flow::{Arriving, FlowKey, FrameId, Moment, Unreachable};
-use crate::packet::{self, Glimpse, Icmp, Ip, Packet, Slicer, Transport, quoted, quoted_echo};
+use crate::packet::{self, Glimpse, Icmp, Ip, Packet, Plain, Slicer, Tcp, Transport, quoted, quoted_echo};
 use crate::shard::{SHARDS, Shard};
 
 /// The part of the allowed memory that IP fragments may take.
@@ -59,12 +61,13 @@ impl Worker {
     /// Takes what is its own of a run of packets.
     pub(crate) fn take(&mut self, run: &Run) {
         for head in &run.chunk.heads[run.heads.clone()] {
+            let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
             self.post.packets += 1;
             if self.post.sees_all() {
-                self.post.overview.coverage.packet(run.file, head);
+                self.post.overview.coverage.packet(at, head.timed);
             }
             if head.glance.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
-                self.packet(run.file, head, run.chunk.packet(head));
+                self.packet(at, head, run.chunk.packet(head));
             }
         }
     }
@@ -84,11 +87,10 @@ impl Worker {
     }
 
     #[inline(always)]
-    fn packet(&mut self, file: u16, head: &Head, bytes: &[u8]) {
-        let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
-        // Each kind is delivered where it is made: to bring both to one place is to copy them.
+    fn packet(&mut self, at: Moment, head: &Head, bytes: &[u8]) {
         match packet::plain(head.link, bytes) {
-            Some(packet) => self.post.deliver(at, &packet),
+            Some(Plain::Segment(mac, ip, tcp)) => self.post.segment(at, Some(mac), &ip, &tcp),
+            Some(Plain::Datagram(src, dst)) => self.post.datagram(at, src, dst),
             None => self.post.deliver(at, &self.slicer.slice(head.link, bytes, head.original, head.time)),
         }
     }
@@ -122,19 +124,11 @@ impl Post {
         self.shards.get_mut(place)
     }
 
-    #[inline(always)]
+    /// Takes a packet of any kind.
     fn deliver(&mut self, at: Moment, packet: &Packet<'_>) {
         let Some(ip) = &packet.ip else { return };
         match &packet.transport {
-            Transport::Tcp(tcp) => {
-                let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
-                let ordinal = self.packets;
-                if let Some(shard) = self.shard(&key) {
-                    let segment = Arriving { at, from_low, mac: packet.source_mac(), ip, tcp };
-                    shard.segment(ordinal, &key, &segment);
-                }
-                return;
-            }
+            Transport::Tcp(tcp) => return self.segment(at, packet.source_mac(), ip, tcp),
             Transport::Icmp(icmp) => {
                 self.unreachable(at, ip, icmp);
                 if self.sees_all() {
@@ -143,8 +137,22 @@ impl Post {
             }
             _ => {}
         }
+        self.datagram(at, ip.src, ip.dst);
+    }
+
+    #[inline(always)]
+    fn segment(&mut self, at: Moment, mac: Option<&[u8; 6]>, ip: &Ip, tcp: &Tcp<'_>) {
+        let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+        let ordinal = self.packets;
+        if let Some(shard) = self.shard(&key) {
+            shard.segment(ordinal, &key, &Arriving { at, from_low, mac, ip, tcp });
+        }
+    }
+
+    /// Takes what is no TCP segment.
+    fn datagram(&mut self, at: Moment, src: IpAddr, dst: IpAddr) {
         if self.sees_all() {
-            self.overview.coverage.datagram(ip.src, ip.dst, at.time);
+            self.overview.coverage.datagram(src, dst, at.time);
         }
     }
 

@@ -70,14 +70,18 @@ pub struct Damage {
 impl FileInfo {
     /// Counts packets that were found.
     pub(super) fn count(&mut self, heads: &[Head]) {
-        for run in heads.chunk_by(|a, b| a.link == b.link) {
-            *self.link_types.entry(run[0].link).or_default() += run.len() as u64;
-        }
+        let Some(one) = heads.first() else { return };
+        let (mut link, mut of_link) = (one.link, 0);
         self.packets += heads.len() as u64;
         let (mut first, mut last) =
             (self.first.unwrap_or(Timestamp::MAX), self.last.unwrap_or(Timestamp::MIN));
         for head in heads {
             self.bytes += u64::from(head.captured);
+            if head.link != link {
+                *self.link_types.entry(link).or_default() += std::mem::take(&mut of_link);
+                link = head.link;
+            }
+            of_link += 1;
             if head.captured < head.original {
                 self.count_cut(head);
             }
@@ -85,6 +89,7 @@ impl FileInfo {
                 (first, last) = (first.min(head.time), last.max(head.time));
             }
         }
+        *self.link_types.entry(link).or_default() += of_link;
         if first <= last {
             (self.first, self.last) = (Some(first), Some(last));
         }

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use ahash::RandomState;
 
-use crate::capture::Head;
-use crate::flow::{FlowKey, FrameId, Moment};
+use crate::flow::{FlowKey, Moment};
 use crate::time::Timestamp;
 
 /// A pause of all hosts that is longer than this is remembered.
@@ -81,15 +80,15 @@ struct Pair {
 }
 
 impl Coverage {
-    /// Counts one packet. Cheap: it is called for every packet of the capture.
-    pub(crate) fn packet(&mut self, file: u16, head: &Head) {
+    /// Counts one packet, `timed` if its record says when it came. Cheap: it is called for every packet of the capture.
+    #[inline(always)]
+    pub(crate) fn packet(&mut self, at: Moment, timed: bool) {
         self.packets += 1;
-        if !head.timed {
+        if !timed {
             return;
         }
-        let at = Moment { frame: FrameId::new(file, head.frame), time: head.time };
         match self.last {
-            Some(last) if (0..=SILENCE).contains(&at.time.since(last.time)) => self.last = Some(at),
+            Some(last) if at.time >= last.time && at.time.since(last.time) <= SILENCE => self.last = Some(at),
             Some(last) => self.step(last, at),
             None => (self.first, self.last) = (Some(at), Some(at)),
         }
