@@ -125,7 +125,7 @@ pub(crate) enum Outcome {
 
 /// How a connection that began with a SYN fared; `None` when its beginning was not captured, or its end is unclear.
 pub(crate) fn outcome(connection: &Connection) -> Option<Outcome> {
-    let icmp = connection.unreachable.as_deref().copied().filter(is_final);
+    let icmp = connection.rare().unreachable.filter(is_final);
     match (connection.handshake, icmp) {
         (Handshake::Full, _) => Some(Outcome::Connected),
         (Handshake::Refused, _) => Some(Outcome::Refused),
@@ -310,7 +310,7 @@ mod tests {
             connection(5, "10.0.0.1:5005", "10.0.0.9:7080", Handshake::None),
             connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
         ];
-        connections[3].unreachable = Some(icmp(13).into());
+        connections[3].rare_mut().unreachable = Some(icmp(13));
         let rows = reach(&connections.into(), &Ports::default(), Pings::default());
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
@@ -325,10 +325,10 @@ mod tests {
     #[test]
     fn an_icmp_error_that_asks_for_smaller_packets_answers_no_syn() {
         let mut tried = connection(1, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Unanswered);
-        tried.unreachable = Some(icmp(4).into());
+        tried.rare_mut().unreachable = Some(icmp(4));
         assert_eq!(outcome(&tried), Some(Outcome::Unanswered));
         tried.handshake = Handshake::Full;
-        tried.unreachable = Some(icmp(3).into());
+        tried.rare_mut().unreachable = Some(icmp(3));
         assert_eq!(outcome(&tried), Some(Outcome::Connected));
     }
 

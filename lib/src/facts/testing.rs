@@ -60,14 +60,10 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         sides: [side(4, 300, 128), side(3, 100, 64)],
         syn: (handshake != Handshake::None).then_some(syn),
         syn_ack: None,
-        other_syn_ack: None,
         syn_count: 1,
-        last_syn: Some(at),
         reset: None,
-        unreachable: None,
         duplicates: 0,
-        clock_jump: None,
-        after_close: None,
+        rare: None,
     };
     match handshake {
         Handshake::Full => made.syn_ack = made.syn,
@@ -78,7 +74,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         Handshake::Unanswered => {
             made.sides = [side(3, 0, 128), side(0, 0, 0)];
             made.syn_count = 3;
-            made.last_syn = Some(moment(number, number as i64 + 9));
+            made.rare_mut().last_syn = Some(moment(number, number as i64 + 9));
         }
         Handshake::Partial => made.sides = [side(2, 0, 128), side(0, 0, 0)],
         Handshake::None => {}

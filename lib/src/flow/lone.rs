@@ -97,13 +97,9 @@ impl Lone {
             sides: [side, Side { sha256, ..Side::default() }],
             syn: Some(self.replay(key, |packet| Syn::new(at, packet.ip, packet.tcp))),
             syn_ack: None,
-            other_syn_ack: None,
             syn_count: 1,
-            last_syn: Some(at),
             reset: None,
-            unreachable: None,
-            clock_jump: None,
-            after_close: None,
+            rare: None,
             duplicates: 0,
         }
     }

@@ -167,23 +167,30 @@ pub struct Connection {
     pub syn: Option<Syn>,
     /// The first SYN with ACK.
     pub syn_ack: Option<Syn>,
-    /// A SYN with ACK of another initial sequence number than the first one: somebody else answered, too.
-    pub other_syn_ack: Option<Moment>,
     /// Copies of the first SYN, itself included.
     pub syn_count: u32,
-    /// The last copy of the SYN.
-    pub last_syn: Option<Moment>,
     /// The first reset: who sent it, in which frame, with which TTL, and whether it acknowledges the SYN.
     pub reset: Option<Reset>,
+    /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
+    pub duplicates: u32,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What few connections have.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Rare {
+    /// A SYN with ACK of another initial sequence number than the first one: somebody else answered, too.
+    pub other_syn_ack: Option<Moment>,
+    /// The last copy of the SYN, where there are several.
+    pub last_syn: Option<Moment>,
     /// An ICMP error that quotes this connection: the first one.
-    pub unreachable: Option<Box<Unreachable>>,
+    pub unreachable: Option<Unreachable>,
     /// The capture's clock jumped forward while the sender's own clock did not: the first time.
-    pub clock_jump: Option<Box<ClockJump>>,
+    pub clock_jump: Option<ClockJump>,
     /// New payload after both sides had closed: another connection between the same ends, whose SYN is not in the
     /// capture.
     pub after_close: Option<Moment>,
-    /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
-    pub duplicates: u32,
 }
 
 impl Connection {
@@ -195,6 +202,29 @@ impl Connection {
     /// What one direction carried.
     pub fn side(&self, dir: Dir) -> &Side {
         &self.sides[dir as usize]
+    }
+
+    /// What few connections have.
+    pub fn rare(&self) -> &Rare {
+        const NOTHING: &Rare = &Rare {
+            other_syn_ack: None,
+            last_syn: None,
+            unreachable: None,
+            clock_jump: None,
+            after_close: None,
+        };
+        self.rare.as_deref().unwrap_or(NOTHING)
+    }
+
+    /// To change that.
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The last copy of the SYN.
+    pub fn last_syn(&self) -> Option<Moment> {
+        let only = || self.syn.as_ref().filter(|_| self.syn_count > 0).map(|syn| syn.at);
+        self.rare().last_syn.or_else(only)
     }
 }
 

@@ -19,7 +19,25 @@ pub struct Opening {
     pub prefix: Prefix,
 }
 
-impl Opening {
+/// A digest of the first bytes of a direction, at most 256 of them. It does not depend on how they were cut into
+/// segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    length: u16,
+    /// Of words of eight bytes, in the manner of FNV-1a.
+    digest: u64,
+}
+
+/// An opening of which more may come.
+#[derive(Debug, Default)]
+pub(super) struct Beginning {
+    at: Moment,
+    prefix: Prefix,
+    /// The bytes after the last whole word.
+    rest: u64,
+}
+
+impl Beginning {
     /// Takes the bytes at `offset`. What lies behind a hole does not count.
     pub(super) fn take(&mut self, offset: u64, bytes: &[u8], at: Moment) {
         let length = self.prefix.length;
@@ -29,43 +47,41 @@ impl Opening {
         if length == 0 {
             self.at = at;
         }
-        self.prefix.extend(bytes);
+        self.extend(bytes);
     }
-}
 
-/// A digest of the first bytes of a direction, at most 256 of them. It does not depend on how they were cut into
-/// segments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Prefix {
-    length: u16,
-    /// Of all whole words of eight bytes, in the manner of FNV-1a.
-    digest: u64,
-    /// The bytes after them.
-    rest: u64,
+    /// What came, if anything; `seq` is the number of the first byte.
+    pub(super) fn finish(&self, seq: u32) -> Option<Opening> {
+        let mut prefix = self.prefix;
+        if !prefix.length.is_multiple_of(WORD) {
+            prefix.mix(self.rest);
+        }
+        (prefix.length > 0).then_some(Opening { at: self.at, seq, prefix })
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        let prefix = &mut self.prefix;
+        let bytes = bytes.get(..usize::from(COUNTED - prefix.length)).unwrap_or(bytes);
+        let is_aligned = prefix.length.is_multiple_of(WORD);
+        let (words, rest) = if is_aligned { bytes.as_chunks() } else { (&[][..], bytes) };
+        for word in words {
+            prefix.mix(u64::from_le_bytes(*word));
+        }
+        prefix.length += 8 * words.len() as u16;
+        for byte in rest {
+            self.rest |= u64::from(*byte) << (prefix.length % WORD * 8);
+            prefix.length += 1;
+            if prefix.length.is_multiple_of(WORD) {
+                prefix.mix(std::mem::take(&mut self.rest));
+            }
+        }
+    }
 }
 
 impl Prefix {
     /// How many bytes.
     pub fn length(&self) -> u16 {
         self.length
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        let bytes = bytes.get(..usize::from(COUNTED - self.length)).unwrap_or(bytes);
-        let is_aligned = self.length.is_multiple_of(WORD);
-        let (words, rest) = if is_aligned { bytes.as_chunks() } else { (&[][..], bytes) };
-        for word in words {
-            self.mix(u64::from_le_bytes(*word));
-        }
-        self.length += 8 * words.len() as u16;
-        for byte in rest {
-            self.rest |= u64::from(*byte) << (self.length % WORD * 8);
-            self.length += 1;
-            if self.length.is_multiple_of(WORD) {
-                let word = std::mem::take(&mut self.rest);
-                self.mix(word);
-            }
-        }
     }
 
     fn mix(&mut self, word: u64) {
@@ -77,10 +93,10 @@ impl Prefix {
 mod tests {
     use super::*;
 
-    fn opening(pieces: &[(u64, &[u8])]) -> Prefix {
-        let mut opening = Opening::default();
-        pieces.iter().for_each(|(offset, bytes)| opening.take(*offset, bytes, Moment::default()));
-        opening.prefix
+    fn opening(pieces: &[(u64, &[u8])]) -> Option<Prefix> {
+        let mut beginning = Beginning::default();
+        pieces.iter().for_each(|(offset, bytes)| beginning.take(*offset, bytes, Moment::default()));
+        beginning.finish(0).map(|opening| opening.prefix)
     }
 
     #[test]

@@ -8,10 +8,11 @@
 use sha2::{Digest, Sha256};
 
 use super::acks::Acks;
+use super::opening::Beginning;
 use super::pending::{Content, Pending, Piece, Store};
 use super::recent::Recent;
 use super::segment::{FARTHEST, Part, Segment, slice};
-use super::{Moment, Opening, Side};
+use super::{Moment, Side};
 
 /// A reset is believed to acknowledge at most this many bytes that were not seen: a window, as hosts use it.
 const RESET_WINDOW: u32 = 1 << 20;
@@ -66,7 +67,7 @@ pub(super) struct Stream {
     first_gap: Option<u64>,
     recent: Recent,
     digest: Option<Box<Sha256>>,
-    opening: Opening,
+    beginning: Beginning,
 }
 
 impl Stream {
@@ -134,7 +135,7 @@ impl Stream {
         if is_next {
             side.bytes += segment.bytes.len() as u64;
             self.at = self.at.max(segment.at);
-            self.opening.take(self.next, segment.bytes, segment.at);
+            self.beginning.take(self.next, segment.bytes, segment.at);
             self.next += segment.bytes.len() as u64;
             self.top = self.top.max(self.next);
         }
@@ -240,8 +241,7 @@ impl Stream {
         if self.origin.is_some() {
             self.skip(self.top + sent, self.at, outlet);
         }
-        let opening = self.origin.map(|seq| Opening { seq, ..self.opening });
-        outlet.side.opening = opening.filter(|opening| opening.prefix.length() > 0);
+        outlet.side.opening = self.origin.and_then(|seq| self.beginning.finish(seq));
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {
@@ -380,7 +380,7 @@ impl Stream {
 
     fn deliver<K: Sink>(&mut self, bytes: &[u8], at: Moment, outlet: &mut Outlet<'_, K>) {
         self.at = self.at.max(at);
-        self.opening.take(self.next, bytes, at);
+        self.beginning.take(self.next, bytes, at);
         if outlet.keep {
             if let Some(digest) = &mut self.digest {
                 digest.update(bytes);

@@ -64,14 +64,10 @@ impl Connection {
             sides: Default::default(),
             syn: None,
             syn_ack: None,
-            other_syn_ack: None,
             syn_count: 0,
-            last_syn: None,
             reset: None,
-            unreachable: None,
             duplicates: 0,
-            clock_jump: None,
-            after_close: None,
+            rare: None,
         }
     }
 }
@@ -111,7 +107,7 @@ impl<S> Live<'_, S> {
             return;
         }
         if let Some(jump) = way.half.clock.tick(at, tcp) {
-            connection.clock_jump.get_or_insert_with(|| jump.into());
+            connection.rare.get_or_insert_default().clock_jump.get_or_insert(jump);
         }
         way.learn_bases(tcp);
         way.note_ttl(packet);
@@ -137,7 +133,7 @@ impl<S> Live<'_, S> {
 
     /// An ICMP error quotes this connection.
     pub(super) fn unreachable(&mut self, unreachable: Unreachable) {
-        self.connection.unreachable.get_or_insert_with(|| unreachable.into());
+        self.connection.rare_mut().unreachable.get_or_insert(unreachable);
     }
 
     /// Nothing more comes: hands on what waits and finishes the row.
@@ -207,7 +203,7 @@ impl<S> Live<'_, S> {
             self.flow.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
             let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
             if first.isn != tcp.seq && dir == Dir::Resp {
-                connection.other_syn_ack.get_or_insert(at);
+                connection.rare_mut().other_syn_ack.get_or_insert(at);
             }
             return;
         }
@@ -215,7 +211,9 @@ impl<S> Live<'_, S> {
         let isn = connection.syn.get_or_insert_with(|| Syn::new(at, ip, tcp)).isn;
         if dir == Dir::Orig && isn == tcp.seq {
             connection.syn_count += 1;
-            connection.last_syn = Some(at);
+            if connection.syn_count > 1 {
+                connection.rare_mut().last_syn = Some(at);
+            }
         }
     }
 
@@ -265,7 +263,7 @@ impl<S> Live<'_, S> {
                 Arrival::Old => outlet.side.retransmitted += 1,
             }
             if arrival != Arrival::Old && was_closed {
-                self.connection.after_close.get_or_insert(segment.at);
+                self.connection.rare_mut().after_close.get_or_insert(segment.at);
             }
             if was_read && !self.flow.reader.is_reading() {
                 self.forget_bytes(store);

@@ -58,7 +58,7 @@ fn is_failed(connection: &Connection) -> bool {
 
 fn is_incomplete(connection: &Connection) -> bool {
     let lacks = |side: &Side| side.missing > 0 || side.acked_unseen;
-    connection.syn.is_none() || connection.after_close.is_some() || connection.sides.iter().any(lacks)
+    connection.syn.is_none() || connection.rare().after_close.is_some() || connection.sides.iter().any(lacks)
 }
 
 /// How much of a connection the capture shows.

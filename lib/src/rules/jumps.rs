@@ -20,7 +20,7 @@ pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
     silences.sort_by_key(|silence| silence.from.time);
     let handshakes = facts.connections.iter().filter_map(|connection| split_handshake(connection, &silences));
     let posts = facts.notifications.iter().filter_map(|row| split_post(row, facts, &silences));
-    let senders = facts.connections.iter().filter_map(|connection| connection.clock_jump.as_deref().copied());
+    let senders = facts.connections.iter().filter_map(|connection| connection.rare().clock_jump);
     let senders = senders.filter_map(|jump| holding(jump, &silences));
     let dated = silences.iter().filter(|silence| is_disputed(silence, &facts.notifications));
     let jumped: HashSet<FrameId> =

@@ -127,7 +127,7 @@ fn losses_in(
     let holes = connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen);
     let headless = connection.syn.is_none() && begin.is_some_and(|begin| first.since(begin) > UNDER_WAY);
     let whole = holes.then_some((first, last)).or(headless.then_some((first, first)));
-    whole.into_iter().chain(connection.after_close.map(|at| (at.time, last)))
+    whole.into_iter().chain(connection.rare().after_close.map(|at| (at.time, last)))
 }
 
 /// Joins stretches of one port that touch, in order of port and time.

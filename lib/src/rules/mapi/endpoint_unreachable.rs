@@ -178,7 +178,7 @@ fn state(view: &View<'_>, ip: IpAddr, known: &[(Advert<'_>, Failure<'_>)]) -> Dr
                 draft.evidence(view, flow, at, "RST")
             }
             Answer::Icmp(icmp) => draft.evidence(view, flow, icmp.at, "ICMP error"),
-            Answer::Nothing => match connection.last_syn.filter(|last| last.frame != syn.frame) {
+            Answer::Nothing => match connection.last_syn().filter(|last| last.frame != syn.frame) {
                 Some(last) => draft.evidence(view, flow, last, "last copy of the SYN, not answered"),
                 None => draft,
             },

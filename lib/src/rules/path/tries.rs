@@ -92,7 +92,7 @@ impl<'v> Tries<'v> {
     }
 
     fn would_have_seen(&self, row: &Connection) -> bool {
-        let last = row.last_syn.unwrap_or(row.first);
+        let last = row.last_syn().unwrap_or(row.first);
         self.witness.would_have_seen((row.first, last), -SHORTLY..SHORTLY, [row.resp.port])
     }
 

@@ -136,7 +136,7 @@ fn show(draft: Draft, view: &View<'_>, failure: &Failure<'_>) -> Draft {
     let draft = draft.evidence(view, flow, syn, "SYN");
     let (at, note) = match failure.answer {
         Answer::Nothing => {
-            (connection.last_syn.unwrap_or(syn), "last copy of the SYN, not answered".to_owned())
+            (connection.last_syn().unwrap_or(syn), "last copy of the SYN, not answered".to_owned())
         }
         Answer::Icmp(icmp) => (icmp.at, words::answer(&failure.answer)),
         Answer::Reset { at, .. } | Answer::ForeignReset { at, .. } => (at, words::answer(&failure.answer)),

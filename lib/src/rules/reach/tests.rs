@@ -118,11 +118,11 @@ fn a_capture_of_one_direction_proves_nothing_unanswered() {
 fn an_icmp_error_proves_it_at_once() {
     let mut tried = unanswered(ONCE, 1);
     let prohibited = Unreachable { at: moment(61, 60), from: ip("10.0.0.254"), v6: false, code: 13 };
-    tried.unreachable = Some(prohibited.into());
+    tried.rare_mut().unreachable = Some(prohibited);
     let found = check(&NotifyPortFiltered, vec![tried.clone()]);
     assert_eq!((found[0].confidence, found[0].evidence.len()), (Confidence::Proven, 2));
     assert!(found[0].detail.contains("administratively prohibited"), "{}", found[0].detail);
-    tried.unreachable = Some(Unreachable { code: 4, ..prohibited }.into());
+    tried.rare_mut().unreachable = Some(Unreachable { code: 4, ..prohibited });
     assert_eq!(check(&NotifyPortFiltered, vec![tried]), []);
 }
 

@@ -14,7 +14,7 @@ pub(super) fn split_connections<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>
         let side = row.side(server);
         let own = side.mac.map(|mac| Sender { mac, ttl: side.ttl });
         let other = side.other_mac.as_deref().map(|&(mac, ttl, at)| (Sender { mac, ttl }, at));
-        let (text, at) = match (own, other, row.other_syn_ack) {
+        let (text, at) = match (own, other, row.rare().other_syn_ack) {
             (_, _, Some(at)) => {
                 ("two SYN/ACKs with different initial sequence numbers answer its SYN".to_owned(), at)
             }
