@@ -188,8 +188,6 @@ pub struct Reply {
     pub head: Arc<ReplyHead>,
     /// `Date` (RFC 9110, 6.6.1), the clock of the server.
     pub date: Option<Arc<str>>,
-    /// The body.
-    pub body: Body,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
 }

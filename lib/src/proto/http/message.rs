@@ -164,7 +164,7 @@ fn service(fields: Fields<'_>) -> ServiceFields {
 }
 
 /// What the end of a message says about it; `state` is that of its head.
-pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Body, Option<Ews>) {
+pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Option<Ews>) {
     let bytes = end.body.unwrap_or_default();
     let is_whole = end.state == State::Complete;
     let reading = match bytes {
@@ -175,20 +175,19 @@ pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Body, Option<Ews>
             None => ews::read(bytes, is_whole),
         },
     };
-    let body = Body {
-        length: end.length,
-        digest: match bytes {
-            [] => 0,
-            _ => XxHash3_64::oneshot(bytes),
-        },
-        chunked: end.chunked,
-    };
     let state = match (&end.state, state) {
         (State::Complete, State::Complete) => reading.malformed.map_or(State::Complete, State::Malformed),
         (State::Complete, head) => head,
         (end, _) => end.clone(),
     };
-    (state, body, reading.ews)
+    (state, reading.ews)
+}
+
+/// The body that ends.
+pub(super) fn body(end: &End<'_>) -> Body {
+    let bytes = end.body.unwrap_or_default();
+    let digest = if bytes.is_empty() { 0 } else { XxHash3_64::oneshot(bytes) };
+    Body { length: end.length, digest, chunked: end.chunked }
 }
 
 fn soundness(is_sound: bool) -> State {

@@ -60,7 +60,8 @@ impl Role for Requests<'_> {
         };
         exchange.request = Part::Done(request.map(|mut request| {
             request.last = end.last;
-            (request.state, request.body, request.ews) = message::conclude(&end, request.state);
+            request.body = message::body(&end);
+            (request.state, request.ews) = message::conclude(&end, request.state);
             request
         }));
         self.exchanges.request_ends(self.out);
@@ -110,7 +111,7 @@ impl Role for Replies<'_> {
         // An interim reply that broke off answers nothing.
         let reply = reply.map(|mut reply| {
             reply.last = end.last;
-            (reply.state, reply.body, reply.ews) = message::conclude(&end, reply.state);
+            (reply.state, reply.ews) = message::conclude(&end, reply.state);
             reply
         });
         self.current.lost = lost && to.is_none();
@@ -139,7 +140,7 @@ impl Replies<'_> {
         let keep = answered.reads(to.is_some()).filter(|_| matters);
         self.current.to = to;
         self.current.reply = answered.said.filter(|_| matters).map(|Said { head, state, date }| {
-            Box::new(Reply { first, last: first, state, head, date, body: Body::default(), ews: None })
+            Box::new(Reply { first, last: first, state, head, date, ews: None })
         });
         let framing = match (method, answered.status) {
             (_, 101) | (Method::Connect, 200..=299) => return Some(Plan::Tunnel),
