@@ -42,11 +42,7 @@ pub(crate) enum Glimpse {
 /// What a frame carries, if it is plain IPv4 over Ethernet; `None` for all others, which must be sliced to know. It tells
 /// a thread in a tenth of the time of slicing that a packet is another one's.
 pub(crate) fn glimpse(link: LinkType, frame: &[u8]) -> Option<Glimpse> {
-    let h: &[u8; 54] = frame.first_chunk()?;
-    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if link != link::ETHERNET || !is_plain_ipv4(h) || is_fragment {
-        return None;
-    }
+    let h = plain_headers(link, frame)?;
     match h[23] {
         protocol::TCP => Some(Glimpse::Tcp([
             (IpAddr::from([h[26], h[27], h[28], h[29]]), u16::from_be_bytes([h[34], h[35]])),
@@ -57,9 +53,13 @@ pub(crate) fn glimpse(link: LinkType, frame: &[u8]) -> Option<Glimpse> {
     }
 }
 
-/// Whether an Ethernet frame carries IPv4 without options.
-fn is_plain_ipv4(h: &[u8; 54]) -> bool {
-    (h[12], h[13], h[14]) == (0x08, 0x00, 0x45)
+/// The first 54 bytes of an untagged Ethernet frame that carries IPv4 without options, and no fragment.
+#[inline(always)]
+fn plain_headers(link: LinkType, frame: &[u8]) -> Option<&[u8; 54]> {
+    let h: &[u8; 54] = frame.first_chunk()?;
+    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
+    let is_plain = link == link::ETHERNET && (h[12], h[13], h[14]) == (0x08, 0x00, 0x45) && !is_fragment;
+    is_plain.then_some(h)
 }
 
 /// Untagged IPv4 whose headers lie in the first 54 bytes but for the TCP options, captured in full: most of a capture.
@@ -74,11 +74,7 @@ pub(crate) enum Plain<'a> {
 /// packet for both kinds: what is read stays in registers until it is used.
 #[inline(always)]
 pub(crate) fn plain(link: LinkType, frame: &[u8]) -> Option<Plain<'_>> {
-    let h: &[u8; 54] = frame.first_chunk()?;
-    let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    if link != link::ETHERNET || !is_plain_ipv4(h) || is_fragment {
-        return None;
-    }
+    let h = plain_headers(link, frame)?;
     let end = 14 + usize::from(u16::from_be_bytes([h[16], h[17]]));
     let src = IpAddr::from([h[26], h[27], h[28], h[29]]);
     let dst = IpAddr::from([h[30], h[31], h[32], h[33]]);

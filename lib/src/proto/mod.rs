@@ -6,6 +6,7 @@ mod ews;
 mod guid;
 mod http;
 pub mod imap;
+mod lately;
 mod lines;
 pub mod ntlm;
 mod place;

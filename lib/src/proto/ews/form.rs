@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::{Reading, Texts, clip};
 use crate::proto::event::Ews;
+use crate::proto::lately::Lately;
 use crate::proto::place::place;
 
 /// Forms that are remembered at a time by each thread, and the longest body that is one.
@@ -18,8 +19,7 @@ const FORMS: usize = 16;
 const LONGEST: usize = 4096;
 
 thread_local! {
-    /// The one that was used last comes first.
-    static KNOWN: RefCell<Vec<Form>> = const { RefCell::new(Vec::new()) };
+    static KNOWN: RefCell<Lately<Form, FORMS>> = const { RefCell::new(Lately::new()) };
 }
 
 /// A body with what was read from it.
@@ -33,12 +33,7 @@ struct Form {
 
 /// What a whole body says, if it has a form that is remembered.
 pub(super) fn recognize(body: &[u8]) -> Option<Reading> {
-    KNOWN.with_borrow_mut(|forms| {
-        let (place, reading) =
-            forms.iter().enumerate().find_map(|(place, form)| Some((place, form.reading_of(body)?)))?;
-        forms.get_mut(..=place)?.rotate_right(1);
-        Some(reading)
-    })
+    KNOWN.with_borrow_mut(|forms| forms.find(|form| form.reading_of(body)))
 }
 
 /// Remembers the form of a whole body, if others may have it.
@@ -62,10 +57,7 @@ pub(super) fn remember(body: &[u8], texts: &Texts<'_>, reading: &Reading) {
         holes.iter().for_each(|(_, which)| *texts[*which] = None);
     }
     let form = Form { body: body.into(), holes, reading };
-    KNOWN.with_borrow_mut(|forms| {
-        forms.truncate(FORMS - 1);
-        forms.insert(0, form);
-    });
+    KNOWN.with_borrow_mut(|forms| forms.add(form));
 }
 
 /// Where an element's text stands, if another one may stand there.

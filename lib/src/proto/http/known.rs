@@ -12,6 +12,7 @@ use twox_hash::XxHash3_64;
 
 use super::head;
 use super::message::{self, Answered, Asked};
+use crate::proto::lately::Lately;
 use crate::proto::place::place;
 
 /// Heads of requests that are known at a time, and the longest: with what was read, about 8 MiB for each thread.
@@ -31,8 +32,7 @@ struct Reply {
 
 thread_local! {
     static ASKED: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
-    /// The one that was used last comes first.
-    static ANSWERED: RefCell<Vec<Reply>> = const { RefCell::new(Vec::new()) };
+    static ANSWERED: RefCell<Lately<Reply, REPLIES>> = const { RefCell::new(Lately::new()) };
 }
 
 /// What the whole head of a request tells.
@@ -61,9 +61,7 @@ pub(super) fn asked(head: &[u8]) -> Option<Asked> {
 /// What the head of a reply tells; what may be kept of it at least if it `matters`.
 pub(super) fn answered(head: &[u8], matters: bool) -> Option<Answered> {
     ANSWERED.with_borrow_mut(|known| {
-        let found = known.iter().enumerate().find_map(|(at, reply)| Some((at, reply.answer(head)?)));
-        if let Some((at, answered)) = found {
-            known.get_mut(..=at)?.rotate_right(1);
+        if let Some(answered) = known.find(|reply| reply.answer(head)) {
             return Some(answered);
         }
         head::reply(head, |raw| {
@@ -71,8 +69,7 @@ pub(super) fn answered(head: &[u8], matters: bool) -> Option<Answered> {
             if matters && head.len() <= LONGEST {
                 let date = raw.fields.value("Date").and_then(|date| place(head, date));
                 let date = date.filter(|date| is_plain(&head[date.clone()])).unwrap_or_default();
-                known.truncate(REPLIES - 1);
-                known.insert(0, Reply { head: head.into(), date, answered: answered.clone() });
+                known.add(Reply { head: head.into(), date, answered: answered.clone() });
             }
             answered
         })
