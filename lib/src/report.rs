@@ -314,7 +314,7 @@ fn notifications(facts: &VantageFacts) -> NotificationSummary {
             Some(_) => counts.other_replies += 1,
             None => counts.unanswered += 1,
         }
-        servers.extend(row.server.as_deref());
+        servers.extend(row.server());
     }
     let by_source = |(ip, notifications)| SourceSummary { ip, notifications };
     counts.sources = sources.into_iter().map(by_source).collect();

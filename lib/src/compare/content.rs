@@ -32,16 +32,16 @@ fn content(row: &NotificationRow) -> Option<u64> {
         return None;
     }
     let seeds = ahash::RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344);
-    Some(match &row.subscription_id {
+    Some(match row.subscription_id() {
         Some(id) => seeds.hash_one((
             id,
-            &row.request_id,
-            &row.previous_watermark,
-            &row.watermark,
-            row.events_digest,
-            &row.response_code,
+            row.request_id(),
+            row.previous_watermark(),
+            row.watermark(),
+            row.events_digest(),
+            &row.said.as_ref().map(|said| &said.response_code),
         )),
-        None => seeds.hash_one((&row.request_id, row.body_digest, row.body_length)),
+        None => seeds.hash_one((row.request_id(), row.body_digest, row.body_length)),
     })
 }
 
@@ -88,7 +88,7 @@ pub(super) fn by_date(exchange: &Rows, cuc: &Rows, links: &mut Links) {
 /// in the same second, when there is only one of them at each place.
 pub(super) fn by_date_of_cut(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let key = |row: &NotificationRow| {
-        let id = row.request_id.as_deref().filter(|_| row.copy_of.is_none() && row.onward_of.is_none())?;
+        let id = row.request_id().filter(|_| row.copy_of.is_none() && row.onward_of.is_none())?;
         Some((id.get(..ID_SEEN)?.to_owned(), Arc::clone(row.reply.as_ref()?.date.as_ref()?)))
     };
     Groups::new(exchange, cuc, key, links).each(|here, there| {
@@ -160,7 +160,7 @@ pub(super) fn by_time(exchange: &Rows, cuc: &Rows, clock: &Clock, links: &mut Li
 /// Those whose content was changed on the way: of the same subscription, at the same time.
 pub(super) fn by_subscription(exchange: &Rows, cuc: &Rows, clock: &Clock, links: &mut Links) {
     const AT_ONCE: i64 = 2_000_000_000;
-    let key = |row: &NotificationRow| row.request_id.clone().filter(|_| row.counts());
+    let key = |row: &NotificationRow| row.request_id().cloned().filter(|_| row.counts());
     aligned(exchange, cuc, clock, key, AT_ONCE, links);
 }
 
@@ -176,7 +176,7 @@ pub(super) fn explains(exchange: &VantageFacts, cuc: &VantageFacts, clock: &Cloc
             .to_exchange(row.last)
             .zip(span)
             .is_some_and(|(at, (first, last))| at.since(first.time) > LATE && last.time.since(at) > 0);
-        if within && row.request_id.as_ref().is_some_and(|id| known.contains(id)) {
+        if within && row.request_id().is_some_and(|id| known.contains(id)) {
             all += 1;
             without += usize::from(links.at_exchange(place).is_none());
         }

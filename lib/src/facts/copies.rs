@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::{NotificationRow, Table};
+use super::{Connections, NotificationRow, Table};
 use crate::flow::{Connection, FlowId, Syn};
 
 /// A proxy carries a notification on within this time, also when it must connect first (nanoseconds).
@@ -19,8 +19,8 @@ const NEAR: i64 = 1_000_000_000;
 const KEPT: usize = 64;
 
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
-pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Table<Connection>) {
-    let connection = |flow: FlowId| connections.find_by_key(&flow, |connection| connection.id);
+pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections) {
+    let connection = |flow: FlowId| connections.of(flow);
     let syn = |flow: FlowId| connection(flow)?.syn.as_ref();
     // The last row with the same body that is no copy itself.
     let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();
@@ -42,8 +42,8 @@ pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Table<Connec
                 && !passes_through(connection(other.flow), connection(row.flow))
         });
         match (first, sender) {
-            (Some(first), _) => rows[number].copy_of = Some(first),
-            (None, Some(sender)) => rows[number].onward_of = Some(sender),
+            (Some(first), _) => rows[number].copy_of = u32::try_from(first).ok(),
+            (None, Some(sender)) => rows[number].onward_of = u32::try_from(sender).ok(),
             (None, None) => {
                 if known.len() == KEPT {
                     known.remove(0);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -78,18 +77,16 @@ impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
         self.bytes
     }
 
-    /// `bytes` is what the key takes.
-    pub(crate) fn of<Q: Deref<Target = K> + Into<Arc<K>>>(
+    /// The copy of a key that is kept, and its value. `compute` makes both, and says how many bytes they take.
+    pub(crate) fn of(
         &mut self,
-        key: Q,
-        bytes: usize,
-        compute: impl FnOnce(&K) -> T,
+        key: &Arc<K>,
+        compute: impl FnOnce(&Arc<K>) -> (Arc<K>, usize, T),
     ) -> (Arc<K>, T) {
-        if let Some((key, value)) = self.known.get_key_value(&*key) {
+        if let Some((key, value)) = self.known.get_key_value(&**key) {
             return (Arc::clone(key), value.clone());
         }
-        let value = compute(&key);
-        let key = key.into();
+        let (key, bytes, value) = compute(key);
         self.bytes += bytes as u64;
         if self.known.len() < self.bound {
             self.known.insert(Arc::clone(&key), value.clone());

@@ -1,5 +1,6 @@
 //! What is remembered of the traffic: tables of rows, without any judgement.
 
+mod connections;
 mod copies;
 mod coverage;
 mod ews;
@@ -19,6 +20,7 @@ pub(crate) mod testing;
 mod tls;
 mod vantage;
 
+pub use connections::Connections;
 pub use coverage::{ClockStep, Coverage, Host, Silence};
 pub(crate) use ews::Calls;
 pub use ews::{EwsReply, EwsRow, Interface};
@@ -43,7 +45,6 @@ pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
-use self::streams::Streams;
 use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
 use crate::flow::{Connection, FlowId};
@@ -70,8 +71,7 @@ pub struct VantageFacts {
     /// What the capture could have seen.
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
-    pub connections: Table<Connection>,
-    streams: Streams,
+    pub connections: Connections,
     /// Names of the protocols that were recognised.
     pub protocols: BTreeMap<FlowId, &'static str>,
     /// Push notifications, in the order of completion.
@@ -121,11 +121,8 @@ impl VantageFacts {
         let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
             learnt;
         let threads = config.threads();
-        let ((mut notifications, full), connections) = parallel::join(
-            threads,
-            || notifications.finish(),
-            || Table::ordered(connections, |connection| connection.id),
-        );
+        let ((mut notifications, full), connections) =
+            parallel::join(threads, || notifications.finish(), || Connections::new(connections));
         let (limit, hits) = pings.limit();
         let ((imap, imap_full), (reachability, vantage)) = parallel::join(
             threads,
@@ -147,13 +144,12 @@ impl VantageFacts {
         limits.push(full);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
-        let mut facts = VantageFacts {
+        VantageFacts {
             vantage,
             subscriptions,
             reachability,
             files,
             coverage,
-            streams: Streams::default(),
             connections,
             protocols: protocols.into_iter().collect(),
             notifications,
@@ -163,23 +159,16 @@ impl VantageFacts {
             handshakes,
             ews,
             limits,
-        };
-        facts.index();
-        facts
-    }
-
-    /// Makes the connections known to [`VantageFacts::stream`].
-    pub(crate) fn index(&mut self) {
-        self.streams = Streams::new(self.connections.iter().map(|connection| connection.id).collect());
+        }
     }
 
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.streams.number(flow)
+        self.connections.number(flow)
     }
 
     /// The row of a connection.
     pub fn connection(&self, flow: FlowId) -> Option<&Connection> {
-        self.stream(flow).map(|stream| &self.connections[stream])
+        self.connections.of(flow)
     }
 }

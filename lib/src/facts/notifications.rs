@@ -12,7 +12,8 @@ use crate::proto::{
 };
 use crate::time::Timestamp;
 
-/// One POST of a push notification, complete or not.
+/// One POST of a push notification, complete or not. What rows have in common is shared: they are many, and rules look
+/// at all of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NotificationRow {
@@ -30,47 +31,23 @@ pub struct NotificationRow {
     pub state: State,
     /// Request line and fields.
     pub head: Arc<RequestHead>,
-    /// `id=` of the target, lower case.
-    pub request_id: Option<Arc<str>>,
-    /// `pid=` of the target.
-    pub pid: Option<Arc<str>>,
+    target: Arc<Target>,
+    /// What the body says; `None` where it could not be read.
+    pub said: Option<Arc<Notification>>,
+    id: Option<Arc<SubscriptionId>>,
     /// Whether the body came in chunks.
     pub chunked: bool,
     /// Bytes of the body.
     pub body_length: u64,
     /// Digest of the body.
     pub body_digest: u64,
-    /// Exchange's SubscriptionId.
-    pub subscription_id: Option<Arc<str>>,
-    /// Server name in it.
-    pub server: Option<Arc<str>>,
-    /// Creation time in it.
-    pub created: Option<Timestamp>,
-    /// Subscription GUID in it.
-    pub guid: Option<Guid>,
-    /// Second GUID in it, taken to be the mailbox.
-    pub mailbox: Option<Guid>,
-    /// Watermark before the first event.
-    pub previous_watermark: Option<Arc<str>>,
-    /// Watermark of the last event.
-    pub watermark: Option<Arc<str>>,
-    /// Whether more follows at once.
-    pub more_events: Option<bool>,
-    /// Kinds of the events, at most 64.
-    pub events: Arc<[EventKind]>,
-    /// Digest of the events without watermarks and times.
-    pub events_digest: u64,
-    /// `ResponseClass`.
-    pub response_class: Option<Arc<str>>,
-    /// `ResponseCode`.
-    pub response_code: Option<Arc<str>>,
     /// The reply.
     pub reply: Option<ReplyRow>,
     /// It is the second copy of the same packets: the row of the first copy. Such a row is evidence and is not counted.
-    pub copy_of: Option<usize>,
+    pub copy_of: Option<u32>,
     /// Another connection carried it on while the sender still waited for the answer, as a proxy does that was captured
     /// on both sides: the row of the notification as Exchange sent it. Such a row is evidence and is not counted.
-    pub onward_of: Option<usize>,
+    pub onward_of: Option<u32>,
 }
 
 /// The reply to a push notification.
@@ -107,10 +84,63 @@ impl NotificationRow {
 
     /// Whether it says that nothing happened; `None` when it cannot be told.
     pub fn is_keepalive(&self) -> Option<bool> {
-        if self.events.is_empty() {
-            return None;
-        }
-        Some(self.events.iter().all(|event| *event == EventKind::Status))
+        let events = self.events();
+        (!events.is_empty()).then(|| events.iter().all(|event| *event == EventKind::Status))
+    }
+
+    /// `id=` of the target, lower case.
+    pub fn request_id(&self) -> Option<&Arc<str>> {
+        self.target.request_id.as_ref()
+    }
+
+    /// `pid=` of the target.
+    pub fn pid(&self) -> Option<&Arc<str>> {
+        self.target.pid.as_ref()
+    }
+
+    /// Exchange's SubscriptionId.
+    pub fn subscription_id(&self) -> Option<&Arc<str>> {
+        self.said.as_ref()?.subscription_id.as_ref()
+    }
+
+    /// What Exchange's SubscriptionId says, unless it is opaque.
+    pub fn decoded_id(&self) -> Option<&SubscriptionId> {
+        self.id.as_deref()
+    }
+
+    /// The server that it names.
+    pub fn server(&self) -> Option<&str> {
+        self.id.as_ref().map(|id| &*id.server)
+    }
+
+    /// When the subscription was created, by it.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.id.as_ref().map(|id| id.created)
+    }
+
+    /// Its second GUID, taken to be the mailbox.
+    pub fn mailbox(&self) -> Option<Guid> {
+        self.id.as_ref()?.mailbox
+    }
+
+    /// Watermark before the first event.
+    pub fn previous_watermark(&self) -> Option<&Arc<str>> {
+        self.said.as_ref()?.previous_watermark.as_ref()
+    }
+
+    /// Watermark of the last event.
+    pub fn watermark(&self) -> Option<&Arc<str>> {
+        self.said.as_ref()?.watermark.as_ref()
+    }
+
+    /// Kinds of the events, at most 64.
+    pub fn events(&self) -> &[EventKind] {
+        self.said.as_ref().map_or(&[], |said| &said.events)
+    }
+
+    /// Digest of the events without watermarks and times.
+    pub fn events_digest(&self) -> u64 {
+        self.said.as_ref().map_or(0, |said| said.events_digest)
     }
 }
 
@@ -119,25 +149,17 @@ impl NotificationRow {
 pub(crate) struct Notifications {
     rows: Rows<NotificationRow>,
     strings: Interner,
-    // A subscription repeats both with every keep-alive; taking them apart cost a third of filing a row.
-    heads: Memo<RequestHead, Target>,
-    ids: Memo<str, Option<Decoded>>,
+    // A subscription repeats all of them with every keep-alive.
+    heads: Memo<RequestHead, Arc<Target>>,
+    bodies: Memo<Notification, Option<Arc<SubscriptionId>>>,
+    ids: Memo<str, Option<Arc<SubscriptionId>>>,
 }
 
 /// What the target of a request says.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Target {
     request_id: Option<Arc<str>>,
     pid: Option<Arc<str>>,
-}
-
-/// What a SubscriptionId says.
-#[derive(Clone, Debug)]
-struct Decoded {
-    server: Arc<str>,
-    created: Timestamp,
-    guid: Guid,
-    mailbox: Option<Guid>,
 }
 
 /// What a row costs with the strings that are its own.
@@ -152,6 +174,7 @@ impl Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
             heads: Memo::new(limit),
+            bodies: Memo::new(limit),
             ids: Memo::new(limit),
         }
     }
@@ -161,7 +184,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
             return;
         };
-        let strings = self.strings.bytes() + self.heads.bytes() + self.ids.bytes();
+        let strings = self.strings.bytes() + self.heads.bytes() + self.bodies.bytes() + self.ids.bytes();
         if !self.rows.has_room(strings) {
             return;
         }
@@ -192,37 +215,15 @@ impl Notifications {
         request: &Request,
         reply: Option<&Reply>,
     ) -> NotificationRow {
-        let strings = &mut self.strings;
-        let said = match &request.ews {
-            Some(Ews::Notification(notification)) => Some(&**notification),
-            _ => None,
+        let (head, target) = self.head(&request.head);
+        let (said, id) = match &request.ews {
+            Some(Ews::Notification(said)) => {
+                let (said, id) = self.body(said);
+                (Some(said), id)
+            }
+            _ => (None, None),
         };
-        let head_bytes = size_of::<RequestHead>() + request.head.length();
-        let (head, Target { request_id, pid }) =
-            self.heads.of(Arc::clone(&request.head), head_bytes, |head| Target {
-                request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
-                pid: strings.intern_some(query(&head.target, "pid")),
-            });
-        let decode = |text: &str| {
-            SubscriptionId::decode(text).map(|id| Decoded {
-                server: strings.intern(&id.server),
-                created: id.created,
-                guid: id.guid,
-                mailbox: id.mailbox,
-            })
-        };
-        let (subscription_id, decoded) = match said
-            .and_then(|said| said.subscription_id.as_ref())
-            .map(|id| self.ids.of(Arc::clone(id), id.len(), decode))
-        {
-            Some((id, decoded)) => (Some(id), decoded),
-            None => (None, None),
-        };
-        let decoded = decoded.as_ref();
-        strings.charge(reply.map_or(0, own_bytes));
-        let mut share = |text: fn(&Notification) -> &Option<Arc<str>>| {
-            said.and_then(|said| text(said).as_ref()).map(|text| strings.share(text))
-        };
+        self.strings.charge(reply.map_or(0, own_bytes));
         NotificationRow {
             flow,
             source,
@@ -231,23 +232,12 @@ impl Notifications {
             last: request.last,
             state: request.state.clone(),
             head,
-            request_id,
-            pid,
+            target,
+            said,
+            id,
             chunked: request.body.chunked,
             body_length: request.body.length,
             body_digest: request.body.digest,
-            subscription_id,
-            server: decoded.map(|id| Arc::clone(&id.server)),
-            created: decoded.map(|id| id.created),
-            guid: decoded.map(|id| id.guid),
-            mailbox: decoded.and_then(|id| id.mailbox),
-            previous_watermark: share(|said| &said.previous_watermark),
-            watermark: share(|said| &said.watermark),
-            more_events: said.and_then(|said| said.more_events),
-            events: said.map(|said| Arc::clone(&said.events)).unwrap_or_default(),
-            events_digest: said.map_or(0, |said| said.events_digest),
-            response_class: share(|said| &said.response_class),
-            response_code: share(|said| &said.response_code),
             reply: reply.map(|reply| ReplyRow {
                 first: reply.first,
                 last: reply.last,
@@ -263,6 +253,41 @@ impl Notifications {
             copy_of: None,
             onward_of: None,
         }
+    }
+
+    fn head(&mut self, head: &Arc<RequestHead>) -> (Arc<RequestHead>, Arc<Target>) {
+        let strings = &mut self.strings;
+        self.heads.of(head, |head| {
+            let target = Target {
+                request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
+                pid: strings.intern_some(query(&head.target, "pid")),
+            };
+            (Arc::clone(head), size_of::<(RequestHead, Target)>() + head.length(), Arc::new(target))
+        })
+    }
+
+    fn body(&mut self, said: &Arc<Notification>) -> (Arc<Notification>, Option<Arc<SubscriptionId>>) {
+        let (strings, ids) = (&mut self.strings, &mut self.ids);
+        self.bodies.of(said, |said| {
+            let mut own = Notification::clone(said);
+            let texts = [
+                &mut own.previous_watermark,
+                &mut own.watermark,
+                &mut own.response_class,
+                &mut own.response_code,
+            ];
+            texts.into_iter().flatten().for_each(|text| *text = strings.share(text));
+            let mut decoded = None;
+            if let Some(id) = &mut own.subscription_id {
+                (*id, decoded) = ids.of(id, |id| {
+                    let decoded = SubscriptionId::decode(id).map(Arc::new);
+                    let names =
+                        decoded.as_ref().map_or(0, |id| size_of::<SubscriptionId>() + id.server.len());
+                    (Arc::clone(id), id.len() + names, decoded)
+                });
+            }
+            (Arc::new(own), size_of::<Notification>(), decoded)
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Table;
+use super::Connections;
 use crate::config::Ports;
 use crate::flow::{Connection, FlowId, Handshake, Moment, Unreachable};
 
@@ -145,11 +145,11 @@ fn is_final(icmp: &Unreachable) -> bool {
 }
 
 /// Who tried to reach the services on `ports`, and who sent echo requests to whom, in the order of first packets.
-pub(crate) fn reach(connections: &Table<Connection>, ports: &Ports, pings: Pings) -> Vec<Reach> {
+pub(crate) fn reach(connections: &Connections, ports: &Ports, pings: Pings) -> Vec<Reach> {
     let service_on = |port| OVER_TCP.into_iter().find(|service| service.ports(ports).contains(&port));
     let mut rows: Vec<Reach> = Vec::new();
     let mut places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState> = HashMap::default();
-    for connection in connections {
+    for connection in connections.on(|port| service_on(port).is_some()) {
         let (client, server) = (connection.orig.ip, connection.resp);
         let Some((service, outcome)) = service_on(server.port).zip(outcome(connection)) else {
             continue;
@@ -369,7 +369,7 @@ mod tests {
         for (number, is_request) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
             ping(number, is_request);
         }
-        let rows = reach(&Table::default(), &Ports::default(), pings);
+        let rows = reach(&Connections::default(), &Ports::default(), pings);
         assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
     }
 
@@ -379,7 +379,7 @@ mod tests {
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, Moment::default());
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(1));
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(13));
-        let rows = reach(&Table::default(), &Ports::default(), pings);
+        let rows = reach(&Connections::default(), &Ports::default(), pings);
         assert_eq!(rows[0].echo_errors, Some(EchoErrors { count: 2, first: icmp(1) }));
         assert_eq!(rows.len(), 1);
     }
@@ -391,6 +391,6 @@ mod tests {
             pings.echo(ip("10.0.0.1"), IpAddr::V4(host.into()), true, Moment::default());
         }
         assert_eq!(pings.limit(), (PAIRS as u64, 3));
-        assert_eq!(reach(&Table::default(), &Ports::default(), pings).len(), PAIRS);
+        assert_eq!(reach(&Connections::default(), &Ports::default(), pings).len(), PAIRS);
     }
 }

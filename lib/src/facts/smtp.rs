@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::intern::Interner;
 use super::rows::Rows;
-use super::{LimitHits, Table};
-use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
+use super::{Connections, LimitHits};
+use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::Credentials;
 use crate::proto::smtp::{Enhanced, SmtpReply, Verb};
 
@@ -139,7 +139,7 @@ impl SmtpReplies {
     }
 
     /// The rows in order, without those of second copies, and how many did not fit.
-    pub(crate) fn finish(self, connections: &Table<Connection>) -> (Vec<SmtpRow>, LimitHits) {
+    pub(crate) fn finish(self, connections: &Connections) -> (Vec<SmtpRow>, LimitHits) {
         let full = self.rows.hits("SMTP rows");
         let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
         let copies = copies(&rows, connections);
@@ -150,13 +150,13 @@ impl SmtpReplies {
 
 /// Connections whose packets are those of another one, behind a translator that the capture shows both sides of. No
 /// translator changes the initial sequence number, and no two connections begin with the same one at once.
-fn copies(rows: &[SmtpRow], connections: &Table<Connection>) -> Vec<FlowId> {
+fn copies(rows: &[SmtpRow], connections: &Connections) -> Vec<FlowId> {
     let mut flows: Vec<FlowId> = rows.iter().map(|row| row.flow).collect();
     flows.sort_unstable();
     flows.dedup();
     let mut begun: HashMap<u32, Moment, ahash::RandomState> = HashMap::default();
     let mut is_copy = |flow: &FlowId| {
-        let row = connections.find_by_key(flow, |connection| connection.id);
+        let row = connections.of(*flow);
         let Some(syn) = row.and_then(|row| row.syn.as_ref()) else {
             return false;
         };

@@ -41,7 +41,7 @@ pub(crate) fn group(rows: &Table<NotificationRow>) -> Vec<Subscription> {
     let mut index: HashMap<&Arc<str>, usize, ahash::RandomState> = HashMap::default();
     let mut subscriptions: Vec<Subscription> = Vec::new();
     for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.is_post()) {
-        let Some(id) = &row.request_id else { continue };
+        let Some(id) = row.request_id() else { continue };
         let place = *index.entry(id).or_insert_with(|| {
             subscriptions.push(Subscription::new(id, row.listener.port));
             subscriptions.len() - 1
@@ -86,11 +86,15 @@ impl Subscription {
             self.rows.push(number);
             self.keepalives += u64::from(row.is_keepalive() == Some(true));
         }
-        note(&mut self.subscription_ids, row.subscription_id.as_ref());
-        note(&mut self.servers, row.server.as_ref());
+        note(&mut self.subscription_ids, row.subscription_id());
+        if let Some(server) = row.server()
+            && !self.servers.iter().rev().any(|known| **known == *server)
+        {
+            note(&mut self.servers, Some(&Arc::from(server)));
+        }
         note(&mut self.sources, Some(&row.source.ip));
         note(&mut self.listeners, Some(&row.listener.ip));
-        self.created = match (self.created, row.created) {
+        self.created = match (self.created, row.created()) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
         };

@@ -25,6 +25,11 @@ struct Place {
 impl<T> Table<T> {
     /// The rows of all parts in the order of their keys. Rows with the same key stay in the order of the parts.
     pub(crate) fn ordered<K: Ord>(parts: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Self {
+        Table::keyed(parts, key).0
+    }
+
+    /// The same, and the keys in their order.
+    pub(super) fn keyed<K: Ord>(parts: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> (Self, Vec<K>) {
         let places = |(part, rows): (usize, &Vec<T>)| {
             (0..rows.len()).map(move |row| Place { part: part as u32, row: row as u32 })
         };
@@ -33,8 +38,8 @@ impl<T> Table<T> {
             places.map(|place| (key(&parts[place.part as usize][place.row as usize]), place)).collect();
         // Each part is nearly in order: then this sort takes half the time of an unstable one.
         keys.sort();
-        let order = keys.into_iter().map(|(_, place)| place).collect();
-        Table { parts, order }
+        let (keys, order) = keys.into_iter().unzip();
+        (Table { parts, order }, keys)
     }
 
     /// How many rows.
@@ -63,11 +68,6 @@ impl<T> Table<T> {
         let (before, after) = self.order.split_at(middle);
         let [before, after] = [before, after].map(|order| Iter { parts: &self.parts, order: order.iter() });
         (before, after)
-    }
-
-    /// A row with this key, by which the rows are in order.
-    pub fn find_by_key<K: Ord>(&self, key: &K, of: impl Fn(&T) -> K) -> Option<&T> {
-        self.get(self.order.binary_search_by(|place| of(row(&self.parts, *place)).cmp(key)).ok()?)
     }
 }
 
@@ -154,12 +154,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_all_parts_are_in_the_order_of_their_keys_and_are_found_by_them() {
+    fn rows_of_all_parts_are_in_the_order_of_their_keys() {
         let mut table = Table::ordered(vec![vec![1, 4, 9], vec![], vec![3, 5]], |row| *row);
         assert_eq!(table.iter().copied().collect::<Vec<_>>(), [1, 3, 4, 5, 9]);
         assert_eq!(table.iter().rev().copied().collect::<Vec<_>>(), [9, 5, 4, 3, 1]);
         assert_eq!((table.len(), table[2], table.get(5)), (5, 4, None));
-        assert_eq!((table.find_by_key(&5, |row| *row), table.find_by_key(&6, |row| *row)), (Some(&5), None));
         table[1] = 2;
         assert_eq!(format!("{table:?}"), "[1, 2, 4, 5, 9]");
     }

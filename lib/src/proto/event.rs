@@ -337,6 +337,13 @@ pub struct Notification {
     pub events_digest: u64,
 }
 
+/// By what differs between messages that differ.
+impl Hash for Notification {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.subscription_id, &self.watermark, self.events_digest).hash(state);
+    }
+}
+
 /// The kind of an event in a notification (MS-OXWSNTIF 2.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

@@ -54,8 +54,8 @@ pub struct NotificationRecord {
 }
 
 pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationRecord {
-    let owned = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-    let reply = row.reply.as_ref();
+    let owned = |text: Option<&Arc<str>>| text.map(|text| text.to_string());
+    let (said, reply) = (row.said.as_ref(), row.reply.as_ref());
     NotificationRecord {
         origin: origin(view, row.last, Some(row.flow)),
         src_ip: row.source.ip,
@@ -64,8 +64,8 @@ pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationReco
         dst_port: row.listener.port,
         http_method: row.head.method.to_string(),
         target: row.head.target.to_string(),
-        request_id: owned(&row.request_id),
-        pid: owned(&row.pid),
+        request_id: owned(row.request_id()),
+        pid: owned(row.pid()),
         host: row.head.host.as_deref().map(str::to_owned),
         soap_action: row.head.soap_action.as_deref().map(str::to_owned),
         proxy_headers: row
@@ -75,15 +75,15 @@ pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationReco
             .map(|header| format!("{}: {}", header.name, header.value))
             .collect(),
         kind: row.is_keepalive().map(|keepalive| if keepalive { "keep-alive" } else { "message" }),
-        events: row.events.iter().map(|event| event.name()).collect(),
-        subscription_id: owned(&row.subscription_id),
-        subscription_server: owned(&row.server),
-        subscription_created: row.created,
-        previous_watermark: owned(&row.previous_watermark),
-        watermark: owned(&row.watermark),
-        more_events: row.more_events,
-        response_class: owned(&row.response_class),
-        response_code: owned(&row.response_code),
+        events: row.events().iter().map(|event| event.name()).collect(),
+        subscription_id: owned(row.subscription_id()),
+        subscription_server: row.server().map(str::to_owned),
+        subscription_created: row.created(),
+        previous_watermark: owned(row.previous_watermark()),
+        watermark: owned(row.watermark()),
+        more_events: said.and_then(|said| said.more_events),
+        response_class: owned(said.and_then(|said| said.response_class.as_ref())),
+        response_code: owned(said.and_then(|said| said.response_code.as_ref())),
         reply_frame: reply.map(|reply| reply.last.frame.number()),
         reply_time: reply.map(|reply| reply.last.time),
         latency_us: reply.map(|reply| reply.first.time.since(row.last.time) / 1000),

@@ -77,8 +77,8 @@ impl Table<'_> {
         let (frame, time) = (Some(row.last.frame.number()), Some(row.last.time));
         let connection = ends(view, row);
         let mut record = PairRecord {
-            request_id: row.request_id.as_deref().map(str::to_owned),
-            subscription_id: row.subscription_id.as_deref().map(str::to_owned),
+            request_id: row.request_id().map(|id| id.to_string()),
+            subscription_id: row.subscription_id().map(|id| id.to_string()),
             ..empty(super::origin(view, row.last, Some(row.flow)), kind)
         };
         match at_exchange {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::{Outcome, Table, outcome};
+use crate::facts::{Connections, Outcome, outcome};
 use crate::flow::{Connection, Side};
 
 /// The connections of a vantage point that are worth a second look.
@@ -21,7 +21,7 @@ pub(crate) struct Census<'a> {
 }
 
 impl<'a> Census<'a> {
-    pub(super) fn new(connections: &'a Table<Connection>) -> Self {
+    pub(super) fn new(connections: &'a Connections) -> Self {
         let mut census = Census {
             failed: Vec::new(),
             failed_ports: BTreeSet::new(),

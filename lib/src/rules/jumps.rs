@@ -119,8 +119,7 @@ mod tests {
         let mut answer = opened.syn.unwrap();
         answer.at = syn_ack;
         (opened.syn_ack, opened.syn_count) = (Some(answer), syn_count);
-        let mut facts = VantageFacts::default();
-        facts.connections = vec![opened].into();
+        let mut facts = VantageFacts { connections: vec![opened].into(), ..VantageFacts::default() };
         for (from, to) in [(moment(3, 3), moment(4, 40)), (moment(7, 47), moment(8, 3647))] {
             facts.coverage.silences.push(Silence { from, to });
         }
@@ -174,7 +173,9 @@ mod tests {
         let silence = Silence { from: of(0, moment(90, 400)), to: of(1, moment(2, 700)) };
         let mut facts = facts(of(1, moment(60, 900)), 1);
         facts.coverage.silences = vec![silence];
-        facts.connections[0].syn.as_mut().unwrap().at = of(0, moment(7, 899));
+        let mut opened = facts.connections[0].clone();
+        opened.syn.as_mut().unwrap().at = of(0, moment(7, 899));
+        facts.connections = vec![opened].into();
         assert_eq!(forward_jumps(&facts), []);
     }
 }

@@ -26,8 +26,7 @@ pub(crate) fn capture(end: i64, connections: Vec<Connection>) -> VantageFacts {
 }
 
 /// What one rule says of one vantage point.
-pub(crate) fn findings(rule: &dyn Rule, mut facts: VantageFacts, config: &Config) -> Vec<Finding> {
-    facts.index();
+pub(crate) fn findings(rule: &dyn Rule, facts: VantageFacts, config: &Config) -> Vec<Finding> {
     let facts = Facts { vantages: vec![facts], partial: false };
     let meta = rule.meta();
     let mut out = Findings::new(&meta);

@@ -11,8 +11,8 @@ use super::{ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ServerHints};
 use crate::config::Ports;
 use crate::facts::intern::Interner;
 use crate::facts::rows::Rows;
-use crate::facts::{LimitHits, Table};
-use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment};
+use crate::facts::{Connections, LimitHits};
+use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::imap::{Capabilities, Command, Fact, Login, Reply, Status, Way};
 use crate::proto::sasl::Mechanism;
 
@@ -87,7 +87,7 @@ impl Imap {
     /// The facts, and how many rows did not fit. `connections` are in order; `begin` is the capture's first packet.
     pub(crate) fn finish(
         self,
-        connections: &Table<Connection>,
+        connections: &Connections,
         ports: &Ports,
         begin: Option<Moment>,
     ) -> (ImapFacts, LimitHits) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::told::Told;
 use super::{ImapKind, ImapReply, ImapRow};
 use crate::config::Ports;
-use crate::facts::Table;
+use crate::facts::Connections;
 use crate::flow::{Close, Connection, Dir, Endpoint, FlowId, FrameId, Handshake, Moment};
 use crate::proto::imap::Status;
 
@@ -70,7 +70,7 @@ pub(super) fn account(user: &str) -> Option<String> {
 
 /// The sessions behind `connections`, without second copies. `rows` are in order.
 pub(super) fn sessions(
-    connections: &Table<Connection>,
+    connections: &Connections,
     told: &BTreeMap<FlowId, Told>,
     rows: &[ImapRow],
     ports: &Ports,
@@ -82,7 +82,11 @@ pub(super) fn sessions(
     let begin = Moment { frame: FrameId::default(), time: crate::time::Timestamp::from_nanos(begin) };
     let mut first_copies: HashMap<u32, Vec<&Connection>, ahash::RandomState> = HashMap::default();
     let mut sessions = Vec::new();
-    for connection in connections {
+    let mut numbers: Vec<usize> = connections.numbers_on(|port| ports.imap.contains(&port)).collect();
+    numbers.extend(told.keys().filter_map(|flow| connections.number(*flow)));
+    numbers.sort_unstable();
+    numbers.dedup();
+    for connection in numbers.into_iter().map(|number| &connections[number]) {
         let told = told.get(&connection.id);
         let Some(client) = told.map(|told| told.client).or_else(|| client(connection, ports)) else {
             continue;

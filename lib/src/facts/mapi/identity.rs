@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::facts::Table;
-use crate::flow::{Connection, Dir, Endpoint, FlowId, Moment, OptionKinds};
+use crate::facts::Connections;
+use crate::flow::{Dir, Endpoint, FlowId, Moment, OptionKinds};
 
 /// What stacks start the TTL with: a packet with such a value crossed no router, so its hardware address is its
 /// sender's own.
@@ -41,13 +41,13 @@ pub enum Difference {
 
 impl Identity {
     pub(super) fn new(
-        connections: &Table<Connection>,
+        connections: &Connections,
         flow: FlowId,
         server: Endpoint,
         names: Vec<(Arc<str>, Moment)>,
         secondary: Option<Arc<str>>,
     ) -> Self {
-        let row = connections.find_by_key(&flow, |connection| connection.id);
+        let row = connections.of(flow);
         let side = row.map(|row| row.side(if row.resp == server { Dir::Resp } else { Dir::Orig }));
         Identity {
             address: server.ip,

@@ -15,8 +15,8 @@ pub(crate) use rows::{Rpcs, place_of};
 
 use std::sync::Arc;
 
-use super::{LimitHits, Table};
-use crate::flow::{Connection, Endpoint, FlowId, Moment};
+use super::{Connections, LimitHits};
+use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::{Guid, Interface};
 
 use rows::Line;
@@ -82,7 +82,7 @@ impl RpcConnection {
 
 impl Mapi {
     /// Puts in order what was gathered, and joins what belongs together.
-    pub(crate) fn new(rpcs: Rpcs, connections: &Table<Connection>) -> (Self, LimitHits) {
+    pub(crate) fn new(rpcs: Rpcs, connections: &Connections) -> (Self, LimitHits) {
         let (mut lines, full) = rpcs.finish();
         channels::join(&mut lines);
         hints::resolve(&mut lines);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::IMP_NOTIFY_PORT;
-use crate::flow::{Connection, Handshake};
+use crate::flow::Handshake;
 use crate::rules::{Context, Findings, View};
 use crate::time::{nanos, spoken};
 
@@ -71,19 +71,21 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 /// Connection's.
 fn ports(view: &View<'_>) -> BTreeSet<u16> {
     let configured = &view.config.ports.notify;
-    let tried = view.facts.connections.iter().flat_map(towards);
-    let mut ports: BTreeSet<u16> = tried.filter(|port| configured.contains(port)).collect();
+    let connections = &view.facts.connections;
+    let is_tried = |port: &u16| {
+        // Who opened a connection is not known when its beginning is not.
+        let mut begun_before = connections
+            .ports()
+            .enumerate()
+            .filter(|(number, [orig, _])| orig == port && connections[*number].handshake == Handshake::None);
+        connections.ports().any(|[_, resp]| resp == *port) || begun_before.next().is_some()
+    };
+    let mut ports: BTreeSet<u16> = configured.iter().copied().filter(is_tried).collect();
     ports.extend(view.notifications().map(|row| row.listener.port));
     if ports.is_empty() && !view.config.cuc_addrs.is_empty() {
         ports.extend(configured.first());
     }
     ports
-}
-
-/// The port that a connection goes to; both, when its beginning is not known.
-fn towards(connection: &Connection) -> impl Iterator<Item = u16> + use<> {
-    let backwards = connection.handshake == Handshake::None;
-    std::iter::once(connection.resp.port).chain(backwards.then_some(connection.orig.port))
 }
 
 #[cfg(test)]

@@ -67,12 +67,12 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
     let mut last: HashMap<&str, &NotificationRow, ahash::RandomState> = HashMap::default();
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
     for row in view.notifications() {
-        let Some(id) = row.subscription_id.as_deref() else {
+        let Some(id) = row.subscription_id() else {
             continue;
         };
         // An idle mailbox repeats its watermark.
         if let Some(before) = last.insert(id, row)
-            && before.watermark != row.watermark
+            && before.watermark() != row.watermark()
             && let (Some(old), Some(new)) = (database(before), database(row))
             && old != new
         {
@@ -80,7 +80,7 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
         }
     }
     for (source, seen) in changes {
-        let ids: BTreeSet<&str> = seen.iter().filter_map(|(_, row)| row.request_id.as_deref()).collect();
+        let ids: BTreeSet<_> = seen.iter().filter_map(|(_, row)| row.request_id()).collect();
         let draft = Draft::new(
             SubjectKind::Server,
             source.to_string(),
@@ -103,5 +103,5 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 fn database(row: &NotificationRow) -> Option<crate::proto::Guid> {
-    Watermark::decode(row.watermark.as_deref()?)?.database
+    Watermark::decode(row.watermark()?)?.database
 }

@@ -71,8 +71,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 
 /// The error that a notification reports.
 fn error(row: &NotificationRow) -> Option<&str> {
-    let class = row.response_class.as_deref().unwrap_or("Success");
-    let code = row.response_code.as_deref().unwrap_or("NoError");
+    let said = row.said.as_ref()?;
+    let class = said.response_class.as_deref().unwrap_or("Success");
+    let code = said.response_code.as_deref().unwrap_or("NoError");
     match (class, code) {
         ("Success", "NoError") => None,
         (class, "NoError") => Some(class),

@@ -214,7 +214,7 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
             continue;
         };
         let start = (first.last.time, index);
-        if let Some(mailbox) = first.mailbox {
+        if let Some(mailbox) = first.mailbox() {
             by_mailbox.entry(mailbox).or_default().insert(start);
         }
         // One that was there from the beginning is not new.
@@ -228,7 +228,7 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
     let mut found = vec![None; subscriptions.len()];
     for (last, old) in in_order_of_end {
         let end = last.last.time;
-        let candidates = match &last.mailbox {
+        let candidates = match &last.mailbox() {
             Some(mailbox) => {
                 by_mailbox.get(mailbox).map(|starts| starts.range((end.after(Duration::from_nanos(1)), 0)..))
             }
@@ -246,7 +246,7 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
         if let Some(starts) = by_server.get_mut(&server(first)) {
             starts.remove(&(start, new));
         }
-        if let Some(starts) = first.mailbox.and_then(|mailbox| by_mailbox.get_mut(&mailbox)) {
+        if let Some(starts) = first.mailbox().and_then(|mailbox| by_mailbox.get_mut(&mailbox)) {
             starts.remove(&(start, new));
         }
         found[old] = Some(new);
@@ -256,7 +256,7 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
 
 /// The server that owns a subscription: its decoded name, else the address.
 fn server(row: &NotificationRow) -> String {
-    row.server.as_deref().map_or_else(|| row.source.ip.to_string(), str::to_ascii_lowercase)
+    row.server().map_or_else(|| row.source.ip.to_string(), str::to_ascii_lowercase)
 }
 
 impl Gap {

@@ -64,15 +64,15 @@ fn about(subscription: &Subscription, title: impl Into<String>) -> Draft {
 fn about_row(row: &NotificationRow, title: impl Into<String>) -> Draft {
     let (kind, id) = subject(row);
     Draft::new(kind, id, title)
-        .also_all(&row.subscription_id)
-        .also_all(&row.server)
+        .also_all(row.subscription_id())
+        .also_all(row.server())
         .also(row.source.ip)
         .also(row.listener.ip)
 }
 
 /// Whom a finding about one notification is about.
 fn subject(row: &NotificationRow) -> (SubjectKind, String) {
-    match &row.request_id {
+    match row.request_id() {
         Some(id) => (SubjectKind::Subscription, id.to_string()),
         None => (SubjectKind::Connection, format!("{}->{}", row.source, row.listener)),
     }
@@ -80,7 +80,7 @@ fn subject(row: &NotificationRow) -> (SubjectKind, String) {
 
 /// How that is called in a sentence.
 fn name(row: &NotificationRow) -> String {
-    match &row.request_id {
+    match row.request_id() {
         Some(id) => format!("subscription {id}"),
         None => format!("the connection from {} to {}", row.source, row.listener),
     }

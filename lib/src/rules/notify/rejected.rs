@@ -115,7 +115,7 @@ fn jetties(view: &View<'_>) -> HashSet<Endpoint> {
 type Content<'v> = (Option<&'v str>, u64);
 
 fn content(row: &NotificationRow) -> Content<'_> {
-    (row.request_id.as_deref(), row.body_digest)
+    (row.request_id().map(|id| &**id), row.body_digest)
 }
 
 /// When each message was accepted.

@@ -75,10 +75,10 @@ pub(crate) fn failed(row: &NotificationRow) -> bool {
 
 fn same_content(one: &NotificationRow, two: &NotificationRow) -> bool {
     // The digest first: it nearly always tells.
-    one.events_digest == two.events_digest
-        && one.subscription_id == two.subscription_id
-        && one.previous_watermark == two.previous_watermark
+    one.events_digest() == two.events_digest()
+        && one.subscription_id() == two.subscription_id()
+        && one.previous_watermark() == two.previous_watermark()
         // A body that could not be read is compared as a whole.
-        && (one.subscription_id.is_some()
+        && (one.subscription_id().is_some()
             || (one.body_digest, one.body_length) == (two.body_digest, two.body_length))
 }

@@ -36,7 +36,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         let mut by_subscription: HashMap<&str, Vec<&NotificationRow>, ahash::RandomState> =
             HashMap::default();
         for row in view.notifications() {
-            if let Some(id) = &row.subscription_id {
+            if let Some(id) = row.subscription_id() {
                 by_subscription.entry(id).or_default().push(row);
             }
         }
@@ -61,7 +61,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     changes.len(),
                     listed.len(),
                     listed.join(", "),
-                    first.server.as_deref().unwrap_or("one server"),
+                    first.server().unwrap_or("one server"),
                 ));
             draft =
                 draft.evidence(view, Some(first.flow), first.last, format!("first from {}", first.source.ip));

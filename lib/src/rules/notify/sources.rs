@@ -54,12 +54,14 @@ pub(crate) fn seen<'v>(view: &View<'v>) -> Vec<Source<'v>> {
         }
         let source = by_ip.entry(ip).or_insert_with(|| Source::new(ip));
         match row.copy_of {
-            Some(first) => source.copy = source.copy.or(Some((&view.facts.notifications[first], row))),
+            Some(first) => {
+                source.copy = source.copy.or(Some((&view.facts.notifications[first as usize], row)))
+            }
             None => source.add(view, row),
         }
     }
     for row in &view.facts.notifications {
-        let Some(sent) = row.onward_of.map(|sent| &view.facts.notifications[sent]) else { continue };
+        let Some(sent) = row.onward_of.map(|sent| &view.facts.notifications[sent as usize]) else { continue };
         if let Some(proxy) = by_ip.get_mut(&row.source.ip) {
             proxy.carried_on = proxy.carried_on.or(Some((sent, row)));
         }
@@ -144,8 +146,8 @@ impl<'v> Source<'v> {
                 self.hosts.entry(host).or_insert(row);
             }
         }
-        if !repeats(|a, b| a.server == b.server)
-            && let Some(server) = &row.server
+        if !repeats(|a, b| a.server() == b.server())
+            && let Some(server) = row.server()
         {
             self.servers.entry(server.to_ascii_lowercase()).or_insert(row);
         }
@@ -153,7 +155,7 @@ impl<'v> Source<'v> {
 
     /// The servers that own its subscriptions, as the first SubscriptionId of each spells the name.
     pub(super) fn server_names(&self) -> Vec<&'v str> {
-        self.servers.values().filter_map(|row| row.server.as_deref()).collect()
+        self.servers.values().filter_map(|row| row.server()).collect()
     }
 
     /// Whether a proxy or load balancer sends these notifications.

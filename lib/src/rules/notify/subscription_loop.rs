@@ -1,6 +1,6 @@
 //! `subscription-loop`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::NotificationRow;
 use crate::flow::Moment;
@@ -46,8 +46,6 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let pids: HashSet<&str, ahash::RandomState> =
-            view.notifications().filter_map(|row| row.pid.as_deref()).collect();
         let renewed = chains(view);
         let looping = renewed.iter().filter(|starts| rounds(starts) >= 2);
         let mut found = false;
@@ -55,7 +53,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             found = true;
             out.push(renewals(view, starts));
         }
-        if !found && pids.len() <= 1 {
+        let mut pids = view.notifications().filter_map(NotificationRow::pid);
+        if !found && pids.next().is_none_or(|first| pids.all(|pid| pid == first)) {
             out.extend(all_young(view));
         }
     }
@@ -81,8 +80,13 @@ fn chains<'v>(view: &'v View<'_>) -> Vec<Vec<Start<'v>>> {
             while let Some(index) = next {
                 for place in &subscriptions[index].rows {
                     let row = &view.facts.notifications[*place];
-                    if starts.last().is_none_or(|start| start.row.subscription_id != row.subscription_id) {
-                        starts.push(Start { row, at: row.last, began: row.created.unwrap_or(row.last.time) });
+                    if starts.last().is_none_or(|start| start.row.subscription_id() != row.subscription_id())
+                    {
+                        starts.push(Start {
+                            row,
+                            at: row.last,
+                            began: row.created().unwrap_or(row.last.time),
+                        });
                     }
                 }
                 next = view.lives[index].successor;
@@ -114,7 +118,7 @@ fn renewals(view: &View<'_>, starts: &[Start<'_>]) -> Draft {
             starts.len() - 1
         ));
     for start in starts {
-        draft = draft.also_all(&start.row.request_id).also_all(&start.row.subscription_id).evidence(
+        draft = draft.also_all(start.row.request_id()).also_all(start.row.subscription_id()).evidence(
             view,
             Some(start.row.flow),
             start.at,
@@ -125,16 +129,16 @@ fn renewals(view: &View<'_>, starts: &[Start<'_>]) -> Draft {
 }
 
 fn all_young(view: &View<'_>) -> Option<Draft> {
-    let age = |row: &NotificationRow| row.created.map(|created| row.last.time.seconds_since(created));
+    let age = |row: &NotificationRow| row.created().map(|created| row.last.time.seconds_since(created));
     if view
         .notifications()
-        .any(|row| row.subscription_id.is_some() && age(row).is_some_and(|age| age >= YOUNG))
+        .any(|row| row.subscription_id().is_some() && age(row).is_some_and(|age| age >= YOUNG))
     {
         return None;
     }
     let mut oldest: BTreeMap<&str, (f64, &NotificationRow)> = BTreeMap::new();
     for row in view.notifications() {
-        if let (Some(id), Some(age)) = (&row.subscription_id, age(row)) {
+        if let (Some(id), Some(age)) = (row.subscription_id(), age(row)) {
             let known = oldest.entry(id).or_insert((age, row));
             if age > known.0 {
                 *known = (age, row);
@@ -160,7 +164,7 @@ fn all_young(view: &View<'_>) -> Option<Draft> {
         ))
         .caveat("A restart of Unity Connection's synchronisation, or a mass migration, shortly before looks the same.");
     for (_, row) in oldest.values() {
-        draft = draft.also_all(&row.request_id).evidence(
+        draft = draft.also_all(row.request_id()).evidence(
             view,
             Some(row.flow),
             row.last,

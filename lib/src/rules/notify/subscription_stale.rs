@@ -80,7 +80,7 @@ fn renewed_within(view: &View<'_>, subscription: &Subscription, life: &Life, gap
         Until::Successor => view.facts.subscriptions[life.successor?].first(view.facts)?,
         Until::End => return None,
     };
-    let created = next.created.filter(|created| (gap.from.time..=gap.to.time).contains(created))?;
+    let created = next.created().filter(|created| (gap.from.time..=gap.to.time).contains(created))?;
     Some(format!(
         " The SubscriptionId after it was created at {}, {} after the last notification: Unity Connection had \
          subscribed again.",

@@ -53,8 +53,8 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                 Some(next) => draft
                     .severity(Severity::Info)
                     .evidence(view, Some(next.flow), next.last, "a younger subscription of the same mailbox, answered with OK")
-                    .also_all(&next.request_id),
-                None if row.mailbox.is_none() => {
+                    .also_all(next.request_id()),
+                None if row.mailbox().is_none() => {
                     draft.caveat("The SubscriptionId does not name the mailbox: whether a younger one replaced it cannot be told.")
                 }
                 None => draft,
@@ -83,7 +83,8 @@ impl<'v> Successors<'v> {
     fn new(view: &View<'v>) -> Self {
         let mut successors = Successors::default();
         for (place, row) in view.notifications().enumerate() {
-            let Some(created) = row.created.filter(|_| answer(row, NotificationResult::Ok).is_some()) else {
+            let Some(created) = row.created().filter(|_| answer(row, NotificationResult::Ok).is_some())
+            else {
                 continue;
             };
             let add = |known: &mut Vec<Candidate<'v>>| {
@@ -91,8 +92,8 @@ impl<'v> Successors<'v> {
                     known.push((created, place, row));
                 }
             };
-            add(successors.by_id.entry(row.request_id.as_deref()).or_default());
-            if let Some(mailbox) = row.mailbox {
+            add(successors.by_id.entry(row.request_id().map(|id| &**id)).or_default());
+            if let Some(mailbox) = row.mailbox() {
                 add(successors.by_mailbox.entry(mailbox).or_default());
             }
         }
@@ -101,10 +102,10 @@ impl<'v> Successors<'v> {
 
     /// A younger subscription of the same mailbox, or under the same `id=`, that is answered with OK.
     fn of(&self, old: &NotificationRow) -> Option<&'v NotificationRow> {
-        let created = old.created?;
+        let created = old.created()?;
         let lists = [
-            old.mailbox.and_then(|mailbox| self.by_mailbox.get(&mailbox)),
-            self.by_id.get(&old.request_id.as_deref()),
+            old.mailbox().and_then(|mailbox| self.by_mailbox.get(&mailbox)),
+            self.by_id.get(&old.request_id().map(|id| &**id)),
         ];
         let first = |list: &Vec<Candidate<'v>>| {
             let (_, place, row) = list.get(list.partition_point(|(one, ..)| *one <= created))?;

@@ -1,9 +1,11 @@
 //! `notify-watermark-gap`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::facts::NotificationRow;
 use crate::rules::{Context, Findings, View};
+use crate::time::Timestamp;
 
 rule! {
     /// The chain of watermarks of a subscription has a hole: a notification is missing.
@@ -52,9 +54,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     .detail(format!(
                         "The notification at {} follows watermark {}, but the one before it, at {}, ended with {}.",
                         after.last.time.in_words(),
-                        after.previous_watermark.as_deref().unwrap_or_default(),
+                        after.previous_watermark().map_or("", |mark| mark),
                         before.last.time.in_words(),
-                        before.watermark.as_deref().unwrap_or_default(),
+                        before.watermark().map_or("", |mark| mark),
                     ))
                     .evidence(view, Some(before.flow), before.last, "last notification before the hole")
                     .evidence(view, Some(after.flow), after.last, "its PreviousWatermark is not the last Watermark");
@@ -65,15 +67,20 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
 }
 
 fn is_gap(before: &NotificationRow, after: &NotificationRow) -> bool {
-    let known = before.watermark.is_some() && after.previous_watermark.is_some();
-    known && before.subscription_id == after.subscription_id && before.watermark != after.previous_watermark
+    let known = before.watermark().is_some() && after.previous_watermark().is_some();
+    known
+        && before.subscription_id() == after.subscription_id()
+        && before.watermark() != after.previous_watermark()
 }
 
-/// Notifications that were captured in part, by subscription: one of these may be the missing link.
-fn incomplete<'v>(view: &View<'v>) -> BTreeMap<Option<&'v str>, Vec<crate::time::Timestamp>> {
-    let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// When notifications were sent that were captured in part, by `id=`.
+type Incomplete<'v> = BTreeMap<Option<&'v Arc<str>>, Vec<Timestamp>>;
+
+/// One of these may be the missing link.
+fn incomplete<'v>(view: &View<'v>) -> Incomplete<'v> {
+    let mut times = Incomplete::new();
     for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.is_post()) {
-        times.entry(row.request_id.as_deref()).or_default().push(row.first.time);
+        times.entry(row.request_id()).or_default().push(row.first.time);
     }
     times.values_mut().for_each(|times| times.sort_unstable());
     times
@@ -81,12 +88,12 @@ fn incomplete<'v>(view: &View<'v>) -> BTreeMap<Option<&'v str>, Vec<crate::time:
 
 fn is_excused(
     view: &View<'_>,
-    incomplete: &BTreeMap<Option<&str>, Vec<crate::time::Timestamp>>,
+    incomplete: &Incomplete<'_>,
     before: &NotificationRow,
     after: &NotificationRow,
 ) -> bool {
     let (from, to) = (before.last.time, after.first.time);
-    let partly = [before.request_id.as_deref(), None].iter().any(|id| {
+    let partly = [before.request_id(), None].iter().any(|id| {
         incomplete.get(id).is_some_and(|times| {
             times.get(times.partition_point(|time| *time < from)).is_some_and(|time| *time <= to)
         })
