@@ -114,6 +114,14 @@ pub struct Ports {
     pub tls: Vec<u16>,
 }
 
+impl Ports {
+    /// The ports of all services.
+    pub(crate) fn all(&self) -> impl Iterator<Item = u16> {
+        let Ports { notify, imap, smtp, epm, tls } = self;
+        [notify, imap, smtp, epm, tls].into_iter().flatten().copied()
+    }
+}
+
 impl Default for Ports {
     fn default() -> Self {
         Ports {

@@ -44,15 +44,18 @@ impl Connections {
         self.ports.iter().copied()
     }
 
-    /// The stream numbers of those of which either port is wanted.
-    pub(crate) fn numbers_on(&self, is_wanted: impl Fn(u16) -> bool) -> impl Iterator<Item = usize> {
-        let ports = self.ports.iter().enumerate();
-        ports.filter(move |(_, [orig, resp])| is_wanted(*resp) || is_wanted(*orig)).map(|(number, _)| number)
+    /// The stream numbers of those of which either port is one of `ports`.
+    pub(crate) fn numbers_on(&self, ports: impl IntoIterator<Item = u16>) -> impl Iterator<Item = usize> {
+        let mut wanted = vec![false; 1 << u16::BITS];
+        ports.into_iter().for_each(|port| wanted[usize::from(port)] = true);
+        let of_each = self.ports.iter().enumerate();
+        let theirs = of_each.filter(move |(_, ends)| ends.iter().any(|port| wanted[usize::from(*port)]));
+        theirs.map(|(number, _)| number)
     }
 
     /// The rows of these.
-    pub(crate) fn on(&self, is_wanted: impl Fn(u16) -> bool) -> impl Iterator<Item = &Connection> {
-        self.numbers_on(is_wanted).map(|number| &self.rows[number])
+    pub(crate) fn on(&self, ports: impl IntoIterator<Item = u16>) -> impl Iterator<Item = &Connection> {
+        self.numbers_on(ports).map(|number| &self.rows[number])
     }
 }
 
@@ -94,8 +97,8 @@ mod tests {
         ]);
         let ids: Vec<u64> = connections.iter().map(|connection| connection.id.0).collect();
         assert_eq!(ids, [2, 5, 9]);
-        assert_eq!(connections.numbers_on(|port| port == 7080).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!(connections.on(|port| port == 25).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
+        assert_eq!(connections.numbers_on([7080]).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(connections.on([25]).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
         assert_eq!(connections.of(FlowId(5)).map(|row| row.orig.port), Some(7080));
         assert!(connections.of(FlowId(6)).is_none());
         assert_eq!(connections.ports().last(), Some([5002, 25]));

@@ -45,6 +45,8 @@ pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
 use std::collections::BTreeMap;
 
+use self::reachability::Attempts;
+use self::vantage::Untouched;
 use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
 use crate::flow::{Connection, FlowId};
@@ -129,8 +131,13 @@ impl VantageFacts {
             || imap.finish(&connections, &config.ports, coverage.first),
             || {
                 copies::mark(&mut notifications, &connections);
-                let reach = reachability::reach(&connections, &config.ports, pings);
-                (reach, vantage::infer(&connections, &config.ports))
+                let (mut attempts, mut untouched) =
+                    (Attempts::new(&config.ports), Untouched::new(&config.ports));
+                for connection in connections.on(config.ports.all()) {
+                    attempts.add(connection);
+                    untouched.add(connection);
+                }
+                (attempts.finish(pings), untouched.vantage())
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Connections;
 use crate::config::Ports;
 use crate::flow::{Connection, FlowId, Handshake, Moment, Unreachable};
 
@@ -144,27 +143,47 @@ fn is_final(icmp: &Unreachable) -> bool {
     icmp.v6 || matches!(icmp.code, 0 | 1 | 3 | 9 | 10 | 13)
 }
 
-/// Who tried to reach the services on `ports`, and who sent echo requests to whom, in the order of first packets.
-pub(crate) fn reach(connections: &Connections, ports: &Ports, pings: Pings) -> Vec<Reach> {
-    let service_on = |port| OVER_TCP.into_iter().find(|service| service.ports(ports).contains(&port));
-    let mut rows: Vec<Reach> = Vec::new();
-    let mut places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState> = HashMap::default();
-    for connection in connections.on(|port| service_on(port).is_some()) {
+/// Who tried to reach the services of Exchange and the Cisco hosts.
+pub(crate) struct Attempts {
+    services: HashMap<u16, Service, ahash::RandomState>,
+    rows: Vec<Reach>,
+    places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState>,
+}
+
+impl Attempts {
+    /// None yet. The services have these ports.
+    pub(crate) fn new(ports: &Ports) -> Self {
+        let on = |service: Service| service.ports(ports).iter().map(move |port| (*port, service));
+        Attempts {
+            services: OVER_TCP.into_iter().rev().flat_map(on).collect(),
+            rows: Vec::new(),
+            places: HashMap::default(),
+        }
+    }
+
+    /// Counts a connection, if it is to one of them. They come in the order of their first packets.
+    pub(crate) fn add(&mut self, connection: &Connection) {
         let (client, server) = (connection.orig.ip, connection.resp);
-        let Some((service, outcome)) = service_on(server.port).zip(outcome(connection)) else {
-            continue;
+        let service = self.services.get(&server.port).copied();
+        let Some((service, outcome)) = service.zip(outcome(connection)) else {
+            return;
         };
-        let place = *places.entry((client, server.ip, server.port)).or_insert_with(|| {
+        let place = *self.places.entry((client, server.ip, server.port)).or_insert_with(|| {
             let mut row = Reach::new(client, server.ip, service, connection.first);
             (row.port, row.flow) = (server.port, Some(connection.id));
-            rows.push(row);
-            rows.len() - 1
+            self.rows.push(row);
+            self.rows.len() - 1
         });
-        rows[place].count(connection.id, outcome);
+        self.rows[place].count(connection.id, outcome);
     }
-    rows.extend(pings.rows());
-    rows.sort_by_key(|row| (row.first.frame, row.flow));
-    rows
+
+    /// All of them, and who sent echo requests to whom, in the order of first packets.
+    pub(crate) fn finish(self, pings: Pings) -> Vec<Reach> {
+        let mut rows = self.rows;
+        rows.extend(pings.rows());
+        rows.sort_by_key(|row| (row.first.frame, row.flow));
+        rows
+    }
 }
 
 impl Reach {
@@ -296,6 +315,12 @@ mod tests {
     use crate::facts::testing::{connection, ip};
     use crate::flow::FrameId;
 
+    fn attempts(connections: &[Connection]) -> Attempts {
+        let mut attempts = Attempts::new(&Ports::default());
+        connections.iter().for_each(|connection| attempts.add(connection));
+        attempts
+    }
+
     fn icmp(code: u8) -> Unreachable {
         Unreachable { at: Moment::default(), from: ip("10.0.0.254"), v6: false, code }
     }
@@ -311,7 +336,7 @@ mod tests {
             connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
         ];
         connections[3].rare_mut().unreachable = Some(icmp(13));
-        let rows = reach(&connections.into(), &Ports::default(), Pings::default());
+        let rows = attempts(&connections).finish(Pings::default());
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!((row.client, row.service, row.port), (ip("10.0.0.1"), Service::Notify, 7080));
@@ -351,7 +376,7 @@ mod tests {
             connection(1, "10.0.0.1:5001", "10.0.0.9:443", Handshake::Full),
             connection(5, "10.0.0.2:5001", "10.0.0.9:443", Handshake::Full),
         ];
-        let rows = reach(&connections.into(), &Ports::default(), pings);
+        let rows = attempts(&connections).finish(pings);
         let services: Vec<Service> = rows.iter().map(|row| row.service).collect();
         assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
         assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));
@@ -369,7 +394,7 @@ mod tests {
         for (number, is_request) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
             ping(number, is_request);
         }
-        let rows = reach(&Connections::default(), &Ports::default(), pings);
+        let rows = attempts(&[]).finish(pings);
         assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
     }
 
@@ -379,7 +404,7 @@ mod tests {
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, Moment::default());
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(1));
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(13));
-        let rows = reach(&Connections::default(), &Ports::default(), pings);
+        let rows = attempts(&[]).finish(pings);
         assert_eq!(rows[0].echo_errors, Some(EchoErrors { count: 2, first: icmp(1) }));
         assert_eq!(rows.len(), 1);
     }
@@ -391,6 +416,6 @@ mod tests {
             pings.echo(ip("10.0.0.1"), IpAddr::V4(host.into()), true, Moment::default());
         }
         assert_eq!(pings.limit(), (PAIRS as u64, 3));
-        assert_eq!(reach(&Connections::default(), &Ports::default(), pings).len(), PAIRS);
+        assert_eq!(attempts(&[]).finish(pings).len(), PAIRS);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn sessions(
     let begin = Moment { frame: FrameId::default(), time: crate::time::Timestamp::from_nanos(begin) };
     let mut first_copies: HashMap<u32, Vec<&Connection>, ahash::RandomState> = HashMap::default();
     let mut sessions = Vec::new();
-    let mut numbers: Vec<usize> = connections.numbers_on(|port| ports.imap.contains(&port)).collect();
+    let mut numbers: Vec<usize> = connections.numbers_on(ports.imap.iter().copied()).collect();
     numbers.extend(told.keys().filter_map(|flow| connections.number(*flow)));
     numbers.sort_unstable();
     numbers.dedup();
