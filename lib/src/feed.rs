@@ -1,4 +1,5 @@
-//! What is read, handed to several workers: the one that has nothing to do reads on for all.
+//! What is read, handed to several workers: the one that has nothing to do reads on for all, and the others take what it
+//! has read meanwhile.
 //!
 //! So the bytes are looked at first where they are in the cache, the cores share reading and unpacking too, and with
 //! one worker nothing is different but that nobody else is there.
@@ -12,11 +13,13 @@ use crate::error::Result;
 
 /// Packets that are read at a time for each other worker, unless the capture ends: who reads must fall behind, or all
 /// would come back for more at the same moment. A worker alone takes run by run, while it is in the cache.
-const PACKETS: usize = 4096;
+const PACKETS: usize = 8192;
 /// The same in bytes of the file: packets may be large.
 const BYTES: usize = 4 << 20;
+/// Packets for which who waits for them is woken. To wake it for every run took mixed traffic a tenth more time.
+const WORTH: usize = 1024;
 /// Runs that wait for a worker before the others wait too. More of them would only leave the cache.
-const WAITING: usize = 8;
+const WAITING: usize = 32;
 
 /// Packets for all workers, in the order of time.
 #[derive(Clone)]
@@ -30,7 +33,7 @@ pub(crate) struct Piece {
 pub(crate) struct Feed<'r> {
     source: Mutex<Source<'r>>,
     queues: Mutex<Queues>,
-    /// A queue was changed.
+    /// A queue was changed, or nobody reads any more.
     news: Condvar,
     is_stopped: AtomicBool,
 }
@@ -40,15 +43,28 @@ struct Source<'r> {
     end: Option<Result<bool>>,
 }
 
-/// What waits for each worker; `None` for one that has left.
-type Queues = Vec<Option<VecDeque<Piece>>>;
+struct Queues {
+    /// What waits for each worker; `None` for one that has left.
+    of: Vec<Option<VecDeque<Piece>>>,
+    /// The worker that reads for all.
+    reader: Option<usize>,
+    /// Everything has been read.
+    is_over: bool,
+    /// Workers that wait for news: to wake nobody costs a call of the system as well.
+    sleepers: usize,
+}
 
 impl<'r> Feed<'r> {
     /// Shares a reader among so many workers.
     pub(crate) fn new(reader: &'r mut Reader, workers: usize) -> Self {
         Feed {
             source: Mutex::new(Source { reader, end: None }),
-            queues: Mutex::new((0..workers).map(|_| Some(VecDeque::new())).collect()),
+            queues: Mutex::new(Queues {
+                of: (0..workers).map(|_| Some(VecDeque::new())).collect(),
+                reader: None,
+                is_over: false,
+                sleepers: 0,
+            }),
             news: Condvar::new(),
             is_stopped: AtomicBool::new(false),
         }
@@ -56,26 +72,31 @@ impl<'r> Feed<'r> {
 
     /// The next packets for a worker. They are the same for all, each gets them once.
     pub(crate) fn next(&self, worker: usize) -> Option<Piece> {
-        // Not with the source in hand: the one that is waited for may be waiting for that.
-        if let Some(piece) = self.take_or_wait(worker) {
-            return Some(piece);
-        }
-        let mut source = lock(&self.source);
-        // Another one may have read meanwhile.
-        if let Some(piece) = self.take(worker) {
-            return Some(piece);
-        }
-        let others = lock(&self.queues).len() - 1;
-        let (mut packets, mut bytes) = (0, 0);
-        while let Some(piece) = source.read(&self.is_stopped) {
-            packets += piece.run.heads.len();
-            bytes += piece.run.bytes();
-            lock(&self.queues).iter_mut().flatten().for_each(|queue| queue.push_back(piece.clone()));
-            if packets >= PACKETS * others || bytes >= BYTES {
-                break;
+        let mut queues = lock(&self.queues);
+        loop {
+            if let Some(piece) = queues.of.get_mut(worker)?.as_mut()?.pop_front() {
+                self.tell(&queues);
+                return Some(piece);
             }
+            if queues.is_over {
+                return None;
+            }
+            let is_far_behind = |queue: &VecDeque<Piece>| queue.len() >= WAITING;
+            if queues.reader.is_some() || queues.of.iter().flatten().any(is_far_behind) {
+                queues.sleepers += 1;
+                queues = self.news.wait(queues).unwrap_or_else(PoisonError::into_inner);
+                queues.sleepers -= 1;
+                continue;
+            }
+            queues.reader = Some(worker);
+            let others = queues.of.len() - 1;
+            drop(queues);
+            let is_over = self.read(PACKETS * others);
+            queues = lock(&self.queues);
+            queues.reader = None;
+            queues.is_over |= is_over;
+            self.tell(&queues);
         }
-        self.take(worker)
     }
 
     /// Nothing more is read.
@@ -85,8 +106,10 @@ impl<'r> Feed<'r> {
 
     /// A worker takes no more, for whatever reason: nobody waits for it.
     pub(crate) fn leave(&self, worker: usize) {
-        lock(&self.queues)[worker] = None;
-        self.news.notify_all();
+        let mut queues = lock(&self.queues);
+        queues.of[worker] = None;
+        queues.reader = queues.reader.filter(|reader| *reader != worker);
+        self.tell(&queues);
     }
 
     /// How reading ended: `false` when it was stopped.
@@ -95,32 +118,30 @@ impl<'r> Feed<'r> {
         source.end.unwrap_or(Ok(true))
     }
 
-    /// What waits for a worker.
-    fn take(&self, worker: usize) -> Option<Piece> {
-        self.pop(&mut lock(&self.queues), worker)
-    }
-
-    /// The same; if nothing does, waits while another one is far behind.
-    fn take_or_wait(&self, worker: usize) -> Option<Piece> {
-        let mut queues = lock(&self.queues);
-        loop {
-            if let Some(piece) = self.pop(&mut queues, worker) {
-                return Some(piece);
+    /// Reads about so many packets for all, who take them meanwhile. Returns whether there are no more.
+    fn read(&self, enough: usize) -> bool {
+        let mut source = lock(&self.source);
+        let (mut packets, mut bytes, mut told) = (0, 0, 0);
+        while let Some(piece) = source.read(&self.is_stopped) {
+            packets += piece.run.heads.len();
+            bytes += piece.run.bytes();
+            let mut queues = lock(&self.queues);
+            queues.of.iter_mut().flatten().for_each(|queue| queue.push_back(piece.clone()));
+            if packets - told >= WORTH {
+                told = packets;
+                self.tell(&queues);
             }
-            if queues.iter().flatten().all(|queue| queue.len() < WAITING) {
-                return None;
+            if packets >= enough || bytes >= BYTES {
+                return false;
             }
-            queues = self.news.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
+        true
     }
 
-    /// Tells the others that there is room, if there are any: that costs a call of the system.
-    fn pop(&self, queues: &mut Queues, worker: usize) -> Option<Piece> {
-        let piece = queues.get_mut(worker)?.as_mut()?.pop_front();
-        if queues.len() > 1 {
+    fn tell(&self, queues: &Queues) {
+        if queues.sleepers > 0 {
             self.news.notify_all();
         }
-        piece
     }
 }
 

@@ -12,6 +12,9 @@ use crate::shard::{SHARDS, Shard};
 /// The part of the allowed memory that IP fragments may take.
 const FRAGMENT_PART: u64 = 64;
 
+/// Packets whose headers are loaded at once.
+const AT_ONCE: usize = 16;
+
 /// A worker, of which there may be several.
 pub(crate) struct Worker {
     slicer: Slicer,
@@ -60,14 +63,17 @@ impl Worker {
 
     /// Takes what is its own of a run of packets.
     pub(crate) fn take(&mut self, run: &Run) {
-        for head in &run.chunk.heads[run.heads.clone()] {
-            let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
-            self.post.packets += 1;
-            if self.post.sees_all() {
-                self.post.overview.coverage.packet(at, head.timed);
-            }
-            if head.glance.is_none_or(|shard| self.post.place(shard.into()).is_some()) {
-                self.packet(at, head, run.chunk.packet(head));
+        for heads in run.chunk.heads[run.heads.clone()].chunks(AT_ONCE) {
+            self.post.fetch(run, heads);
+            for head in heads {
+                let at = Moment { frame: FrameId::new(run.file, head.frame), time: head.time };
+                self.post.packets += 1;
+                if self.post.sees_all() {
+                    self.post.overview.coverage.packet(at, head.timed);
+                }
+                if self.post.wants(head) {
+                    self.packet(at, head, run.chunk.packet(head));
+                }
             }
         }
     }
@@ -107,6 +113,23 @@ impl Post {
             packets: 0,
             overview: Overview::default(),
         }
+    }
+
+    /// Whether a packet may be one for a shard of this worker.
+    fn wants(&self, head: &Head) -> bool {
+        head.glance.is_none_or(|shard| self.place(shard.into()).is_some())
+    }
+
+    /// Loads the headers of packets that another worker may have read: they are in the cache of its core, and to wait for
+    /// all of them at once took a tenth of the time off what two workers need.
+    fn fetch(&self, run: &Run, heads: &[Head]) {
+        const LINE: usize = 64;
+        if self.workers == 1 {
+            return;
+        }
+        let wanted = heads.iter().filter(|head| self.wants(head)).map(|head| run.chunk.packet(head));
+        let loaded = wanted.flat_map(|packet| [packet.first(), packet.get(LINE)]).flatten();
+        std::hint::black_box(loaded.fold(0, |all, byte| all ^ byte));
     }
 
     fn sees_all(&self) -> bool {
