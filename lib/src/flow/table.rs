@@ -109,7 +109,7 @@ impl<S> Slot<S> {
             self.seen = lone.replay(&self.key, |syn| {
                 let row = rows.push(Connection::begun(lone.id(), syn));
                 let mut flow = Box::new(Flow::new(syn, digest));
-                rows.live(row, &mut flow).packet(syn, store, receiver);
+                rows.live(row, &mut flow).first_packet(syn, store, receiver);
                 Seen::Flow(row, flow)
             });
         }
@@ -193,7 +193,7 @@ impl<S> Flows<S> {
         };
         let is_all = matches!(&slot.seen, Seen::Lone(lone) if lone.id() == id);
         if !is_all && let Some(mut live) = slot.wake(&mut self.rows, self.digest, &mut self.store, receiver) {
-            live.packet(segment, &mut self.store, receiver);
+            live.first_packet(segment, &mut self.store, receiver);
         }
     }
 

@@ -84,6 +84,19 @@ pub(super) struct Live<'f, S> {
 }
 
 impl<S> Live<'_, S> {
+    /// [`Live::packet`] where hardly any packet comes along.
+    #[inline(never)]
+    pub(super) fn first_packet<R: Receiver<State = S>>(
+        &mut self,
+        packet: &Arriving<'_>,
+        store: &mut Store,
+        receiver: &mut R,
+    ) {
+        self.packet(packet, store, receiver);
+    }
+
+    /// Takes a packet of this connection. Inlined: what was read of it stays in registers.
+    #[inline(always)]
     pub(super) fn packet<R: Receiver<State = S>>(
         &mut self,
         packet: &Arriving<'_>,
