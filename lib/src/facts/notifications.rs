@@ -324,7 +324,33 @@ fn query<'a>(target: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::query;
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_field_can_be_changed_again_and_again_under_one_hash() {
+        type Change = fn(&mut Notification, Option<Arc<str>>);
+        let changes: [Change; 9] = [
+            |said, text| said.response_class = text,
+            |said, text| said.response_code = text,
+            |said, text| said.subscription_id = text,
+            |said, text| said.previous_watermark = text,
+            |said, text| said.watermark = text,
+            |said, _| said.more_events = Some(true),
+            |said, _| said.events = Arc::from([EventKind::Status]),
+            |said, _| said.event_count = 1,
+            |said, _| said.events_digest = 1,
+        ];
+        let changed = changes.map(|change| {
+            let mut said = Notification::default();
+            change(&mut said, Some(Arc::from("other")));
+            said
+        });
+        let seeds = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let hashes: HashSet<u64> = changed.iter().map(|said| seeds.hash_one(said)).collect();
+        assert_eq!(hashes.len(), changed.len());
+    }
 
     #[test]
     fn parameters_are_found_in_any_order() {

@@ -1,6 +1,5 @@
 //! Protocol facts as the dissectors hand them on.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Rpc;
@@ -69,7 +68,7 @@ pub enum Malformed {
 }
 
 /// A header field that says something about a middlebox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     /// Name as sent.
     pub name: Box<str>,
@@ -96,7 +95,8 @@ pub struct Request {
 }
 
 /// Request line and fields of an HTTP request (RFC 9112, 3 and 5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+// Looked up by all of it: heads that differ in one field only may be many, and must not have one hash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RequestHead {
     /// Method.
@@ -123,13 +123,6 @@ pub struct RequestHead {
     pub mapi: Option<MapiRequest>,
 }
 
-/// By what differs between heads that differ.
-impl Hash for RequestHead {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.target, &self.header_names).hash(state);
-    }
-}
-
 impl RequestHead {
     /// Bytes of its text.
     pub(crate) fn length(&self) -> usize {
@@ -149,7 +142,7 @@ fn length(fields: &[Header]) -> usize {
 }
 
 /// A request of MAPI over HTTP (MS-OXCMAPIHTTP 2.2.3.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct MapiRequest {
     /// `X-RequestType`.
@@ -314,7 +307,8 @@ impl NotificationResult {
 }
 
 /// What a `SendNotification` message says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+// Looked up by all of it, as request heads are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Notification {
     /// `ResponseClass`: `Success`, `Warning` or `Error`.
@@ -335,13 +329,6 @@ pub struct Notification {
     pub event_count: u32,
     /// A digest of the events without their watermarks and time stamps: equal for a message that is sent again.
     pub events_digest: u64,
-}
-
-/// By what differs between messages that differ.
-impl Hash for Notification {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.subscription_id, &self.watermark, self.events_digest).hash(state);
-    }
 }
 
 /// The kind of an event in a notification (MS-OXWSNTIF 2.2.4).

@@ -11,7 +11,7 @@ const NAME: usize = 256;
 const SCHEMES: usize = 16;
 
 /// What an `Authorization` field says, without what must stay secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Authorization {
     /// The scheme as sent.
