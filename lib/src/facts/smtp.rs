@@ -143,7 +143,7 @@ impl SmtpReplies {
         let full = self.rows.hits("SMTP rows");
         let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
         let copies = copies(&rows, connections);
-        rows.retain(|row| !copies.contains(&row.flow));
+        rows.retain(|row| copies.binary_search(&row.flow).is_err());
         (rows, full)
     }
 }

@@ -1,5 +1,6 @@
 //! What a rule may look at.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
@@ -42,6 +43,7 @@ pub struct View<'a> {
     /// What is looked for in all connections.
     pub(crate) census: Census<'a>,
     chains: OnceLock<Chains>,
+    starved: OnceLock<HashSet<IpAddr>>,
 }
 
 impl<'a> Context<'a> {
@@ -60,6 +62,7 @@ impl<'a> Context<'a> {
                 sources: Vec::new(),
                 census,
                 chains: OnceLock::new(),
+                starved: OnceLock::new(),
             };
             (view.lives, view.sources) =
                 parallel::join(config.threads(), || notify::lives(&view), || notify::seen(&view));
@@ -141,6 +144,15 @@ impl<'a> View<'a> {
     /// The chains of certificates of the handshakes, built when they are first asked for.
     pub(crate) fn chains(&self) -> &Chains {
         self.chains.get_or_init(|| Chains::new(self.facts, self.config))
+    }
+
+    /// The sources of subscriptions that lack keep-alives, found when they are first asked for.
+    pub(crate) fn starved(&self) -> &HashSet<IpAddr> {
+        self.starved.get_or_init(|| {
+            let lives = self.facts.subscriptions.iter().zip(&self.lives);
+            let late = lives.filter(|(_, life)| life.gaps.iter().any(|gap| gap.seconds > life.deadline()));
+            late.flat_map(|(subscription, _)| subscription.sources.iter().copied()).collect()
+        })
     }
 
     /// The row of a connection.

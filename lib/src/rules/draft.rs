@@ -1,7 +1,7 @@
 //! From what a rule says to a finding: joins what is said twice, counts, keeps the evidence short.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Confidence, Evidence, Finding, Meta, Severity, Subject, SubjectKind, Value, View};
 use crate::flow::{FlowId, Moment};
@@ -23,6 +23,8 @@ pub(crate) fn shown<T>(all: &[T], frames: usize) -> impl Iterator<Item = &T> {
 #[derive(Clone, Debug)]
 pub struct Draft {
     subject: Subject,
+    /// What `subject.also` has: names may be as many as a capture holds.
+    named: HashSet<String>,
     title: String,
     detail: String,
     severity: Option<Severity>,
@@ -42,6 +44,7 @@ impl Draft {
     pub fn new(kind: SubjectKind, id: impl Into<String>, title: impl Into<String>) -> Self {
         Draft {
             subject: Subject { kind, id: id.into(), also: Vec::new() },
+            named: HashSet::new(),
             title: title.into(),
             detail: String::new(),
             severity: None,
@@ -59,7 +62,7 @@ impl Draft {
     /// Another name of the subject, or an address on either end. Said twice, it is kept once.
     pub fn also(mut self, name: impl ToString) -> Self {
         let name = name.to_string();
-        if name != self.subject.id && !self.subject.also.contains(&name) {
+        if name != self.subject.id && self.named.insert(name.clone()) {
             self.subject.also.push(name);
         }
         self

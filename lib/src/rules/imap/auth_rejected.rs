@@ -1,9 +1,12 @@
 //! `imap-auth-rejected`.
 
+use std::collections::HashSet;
+
 use super::access::{self, Access, Refused};
 use super::reason::{Reason, code};
 use super::{Who, tally};
 use crate::facts::ImapKind;
+use crate::flow::FlowId;
 use crate::rules::draft::shown;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, Severity, View};
@@ -44,13 +47,13 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let accounts = access::accounts(view);
-        out.extend(
-            accounts.iter().filter(|access| !access.rejected.is_empty()).map(|access| state(view, access)),
-        );
+        let cut_off = cut_off(view);
+        let refused = accounts.iter().filter(|access| !access.rejected.is_empty());
+        out.extend(refused.map(|access| state(view, access, &cut_off)));
     }
 }
 
-fn state(view: &View<'_>, access: &Access<'_>) -> Draft {
+fn state(view: &View<'_>, access: &Access<'_>, cut_off: &HashSet<FlowId>) -> Draft {
     let refused = &access.rejected;
     let number = refused.len();
     let title = match &access.who {
@@ -83,7 +86,7 @@ fn state(view: &View<'_>, access: &Access<'_>) -> Draft {
                 _ => format!("{accepted} other log-ins of the account were"),
             },
         ));
-    let draft = judge(draft, view, access);
+    let draft = judge(draft, access, cut_off);
     shown(refused, 1).fold(draft, |draft, refused| {
         draft.evidence(view, Some(refused.row.flow), refused.row.settled(), note(refused))
     })
@@ -97,7 +100,7 @@ fn note(refused: &Refused<'_>) -> &'static str {
     }
 }
 
-fn judge(draft: Draft, view: &View<'_>, access: &Access<'_>) -> Draft {
+fn judge(draft: Draft, access: &Access<'_>, cut_off: &HashSet<FlowId>) -> Draft {
     let refused = &access.rejected;
     if refused.iter().any(|refused| refused.reason == Reason::Disabled) {
         return draft.remedy(
@@ -125,16 +128,17 @@ fn judge(draft: Draft, view: &View<'_>, access: &Access<'_>) -> Draft {
          the Exchange server that begins before the account's first log-in of the day would decide.",
     );
     match refused.len() {
-        1 if !is_cut_off(view, refused) => draft.severity(Severity::Warning),
+        1 if !refused.iter().any(|refused| cut_off.contains(&refused.row.flow)) => {
+            draft.severity(Severity::Warning)
+        }
         _ => draft,
     }
 }
 
-/// Whether the server ended one of the connections because of its refused log-ins.
-fn is_cut_off(view: &View<'_>, refused: &[Refused<'_>]) -> bool {
+/// The connections that the server ended because of refused log-ins.
+fn cut_off(view: &View<'_>) -> HashSet<FlowId> {
     let byes = view.facts.imap.rows.iter().filter(|row| row.kind == ImapKind::Bye);
-    let mut said = byes.filter(|row| code(row.text()) == Some(TOO_MANY_FAILURES));
-    said.any(|bye| refused.iter().any(|refused| refused.row.flow == bye.flow))
+    byes.filter(|row| code(row.text()) == Some(TOO_MANY_FAILURES)).map(|row| row.flow).collect()
 }
 
 #[cfg(test)]

@@ -196,18 +196,10 @@ impl<'v> Source<'v> {
         listeners.sort_unstable();
         listeners.dedup();
         draft = draft.also_all(listeners);
-        if self.lacks_keepalives(view) {
+        if view.starved().contains(&self.ip) {
             draft = draft.severity(Severity::Error);
         }
         draft
-    }
-
-    fn lacks_keepalives(&self, view: &View<'_>) -> bool {
-        let mut lives = view.facts.subscriptions.iter().zip(&view.lives);
-        lives.any(|(subscription, life)| {
-            subscription.sources.contains(&self.ip)
-                && life.gaps.iter().any(|gap| gap.seconds > life.deadline())
-        })
     }
 }
 
