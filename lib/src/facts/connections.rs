@@ -15,6 +15,7 @@ use crate::flow::{Connection, FlowId};
 pub struct Connections {
     rows: Table<Connection>,
     streams: Streams,
+    /// Of originator and responder.
     ports: Vec<[u16; 2]>,
 }
 
@@ -37,11 +38,6 @@ impl Connections {
     /// The row of a connection.
     pub fn of(&self, flow: FlowId) -> Option<&Connection> {
         self.get(self.number(flow)?)
-    }
-
-    /// The ports of originator and responder of each.
-    pub(crate) fn ports(&self) -> impl Iterator<Item = [u16; 2]> {
-        self.ports.iter().copied()
     }
 
     /// The stream numbers of those of which either port is one of `ports`.
@@ -101,6 +97,6 @@ mod tests {
         assert_eq!(connections.on([25]).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
         assert_eq!(connections.of(FlowId(5)).map(|row| row.orig.port), Some(7080));
         assert!(connections.of(FlowId(6)).is_none());
-        assert_eq!(connections.ports().last(), Some([5002, 25]));
+        assert_eq!(connections.on([5002]).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
     }
 }

@@ -20,8 +20,7 @@ const KEPT: usize = 64;
 
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
 pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections) {
-    let connection = |flow: FlowId| connections.of(flow);
-    let syn = |flow: FlowId| connection(flow)?.syn.as_ref();
+    let syn = |flow: FlowId| connections.of(flow)?.syn.as_ref();
     // The last row with the same body that is no copy itself.
     let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();
     for number in 0..rows.len() {
@@ -39,7 +38,7 @@ pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections)
             let other = &rows[sender];
             other.flow != row.flow
                 && waits_for(other, row)
-                && !passes_through(connection(other.flow), connection(row.flow))
+                && !passes_through(connections.of(other.flow), connections.of(row.flow))
         });
         match (first, sender) {
             (Some(first), _) => rows[number].copy_of = u32::try_from(first).ok(),

@@ -87,11 +87,7 @@ impl Subscription {
             self.keepalives += u64::from(row.is_keepalive() == Some(true));
         }
         note(&mut self.subscription_ids, row.subscription_id());
-        if let Some(server) = row.server()
-            && !self.servers.iter().rev().any(|known| **known == *server)
-        {
-            note(&mut self.servers, Some(&Arc::from(server)));
-        }
+        note(&mut self.servers, row.decoded_id().map(|id| &id.server));
         note(&mut self.sources, Some(&row.source.ip));
         note(&mut self.listeners, Some(&row.listener.ip));
         self.created = match (self.created, row.created()) {

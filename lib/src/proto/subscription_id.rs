@@ -9,6 +9,8 @@
 //! | u64 | creation in .NET ticks: 100 ns since 0001-01-01, taken to be UTC |
 //! | u32 = 16, 16 | only in later builds of 2013 and after: a GUID taken to be the mailbox's |
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -30,7 +32,7 @@ const TICKS_1970: i64 = 621_355_968_000_000_000;
 #[non_exhaustive]
 pub struct SubscriptionId {
     /// The server that owns the subscription and sends its notifications.
-    pub server: String,
+    pub server: Arc<str>,
     /// The subscription.
     pub guid: Guid,
     /// When it was created, if the ticks are UTC.
@@ -59,7 +61,7 @@ impl SubscriptionId {
             return None;
         }
         Some(SubscriptionId {
-            server: String::from_utf8_lossy(name).into_owned(),
+            server: String::from_utf8_lossy(name).into(),
             guid,
             created: created(u64::from_le_bytes(*ticks))?,
             mailbox,
@@ -107,7 +109,7 @@ mod tests {
             let bytes = encode(b"xhn-rid-x01.example.com", ticks(created), mailbox);
             for text in [BASE64.encode(&bytes), BASE64.encode(&bytes).trim_end_matches('=').to_owned()] {
                 let id = SubscriptionId::decode(&text).unwrap();
-                assert_eq!(id.server, "xhn-rid-x01.example.com");
+                assert_eq!(&*id.server, "xhn-rid-x01.example.com");
                 assert_eq!(id.guid, Guid([0x11; 16]));
                 assert_eq!(id.created, created.parse().unwrap());
                 assert_eq!(id.mailbox, mailbox.map(Guid));

@@ -23,8 +23,6 @@ pub(crate) fn shown<T>(all: &[T], frames: usize) -> impl Iterator<Item = &T> {
 #[derive(Clone, Debug)]
 pub struct Draft {
     subject: Subject,
-    /// What `subject.also` has: names may be as many as a capture holds.
-    named: HashSet<String>,
     title: String,
     detail: String,
     severity: Option<Severity>,
@@ -44,7 +42,6 @@ impl Draft {
     pub fn new(kind: SubjectKind, id: impl Into<String>, title: impl Into<String>) -> Self {
         Draft {
             subject: Subject { kind, id: id.into(), also: Vec::new() },
-            named: HashSet::new(),
             title: title.into(),
             detail: String::new(),
             severity: None,
@@ -61,10 +58,7 @@ impl Draft {
 
     /// Another name of the subject, or an address on either end. Said twice, it is kept once.
     pub fn also(mut self, name: impl ToString) -> Self {
-        let name = name.to_string();
-        if name != self.subject.id && self.named.insert(name.clone()) {
-            self.subject.also.push(name);
-        }
+        self.subject.also.push(name.to_string());
         self
     }
 
@@ -205,10 +199,13 @@ fn join(one: Draft, two: Draft, count: fn(u64, u64) -> u64) -> Draft {
     for (name, value) in other.values {
         main.values.entry(name).or_insert(value);
     }
-    main.also_all(other.subject.also)
+    main.subject.also.extend(other.subject.also);
+    main
 }
 
 fn finding(meta: &Meta, mut draft: Draft) -> Finding {
+    let mut named = HashSet::from([draft.subject.id.clone()]);
+    draft.subject.also.retain(|name| named.insert(name.clone()));
     draft.evidence.sort_by_key(|item| (item.capture, item.frame));
     draft.evidence.dedup_by_key(|item| (item.capture, item.frame));
     let times = || draft.evidence.iter().map(|item| item.time);

@@ -74,9 +74,7 @@ fn ports(view: &View<'_>) -> BTreeSet<u16> {
     let connections = &view.facts.connections;
     let is_tried = |port: &u16| {
         // Who opened a connection is not known when its beginning is not.
-        connections.ports().enumerate().any(|(number, [orig, resp])| {
-            resp == *port || orig == *port && connections[number].handshake == Handshake::None
-        })
+        connections.on([*port]).any(|row| row.resp.port == *port || row.handshake == Handshake::None)
     };
     let mut ports: BTreeSet<u16> = configured.iter().copied().filter(is_tried).collect();
     ports.extend(view.notifications().map(|row| row.listener.port));

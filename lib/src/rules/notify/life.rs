@@ -228,9 +228,9 @@ fn successors(view: &View<'_>, lives: &[Life]) -> Vec<Option<usize>> {
     let mut found = vec![None; subscriptions.len()];
     for (last, old) in in_order_of_end {
         let end = last.last.time;
-        let candidates = match &last.mailbox() {
+        let candidates = match last.mailbox() {
             Some(mailbox) => {
-                by_mailbox.get(mailbox).map(|starts| starts.range((end.after(Duration::from_nanos(1)), 0)..))
+                by_mailbox.get(&mailbox).map(|starts| starts.range((end.after(Duration::from_nanos(1)), 0)..))
             }
             None => by_server.get(&server(last)).map(|starts| {
                 starts.range((end.after(TAKE_OVER.0), 0)..=(end.after(TAKE_OVER.1), usize::MAX))

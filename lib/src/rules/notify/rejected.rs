@@ -1,6 +1,7 @@
 //! `notify-rejected`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::facts::{NotificationRow, ReplyRow};
 use crate::flow::Endpoint;
@@ -112,10 +113,10 @@ fn jetties(view: &View<'_>) -> HashSet<Endpoint> {
     view.notifications().filter(names_jetty).map(|row| row.listener).collect()
 }
 
-type Content<'v> = (Option<&'v str>, u64);
+type Content<'v> = (Option<&'v Arc<str>>, u64);
 
 fn content(row: &NotificationRow) -> Content<'_> {
-    (row.request_id().map(|id| &**id), row.body_digest)
+    (row.request_id(), row.body_digest)
 }
 
 /// When each message was accepted.

@@ -1,6 +1,7 @@
 //! `notify-unsubscribed`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::facts::{NotificationRow, ReplyRow};
 use crate::proto::{Guid, NotificationResult};
@@ -73,7 +74,7 @@ fn answer(row: &NotificationRow, result: NotificationResult) -> Option<&ReplyRow
 #[derive(Default)]
 struct Successors<'v> {
     by_mailbox: HashMap<Guid, Vec<Candidate<'v>>>,
-    by_id: HashMap<Option<&'v str>, Vec<Candidate<'v>>>,
+    by_id: HashMap<Option<&'v Arc<str>>, Vec<Candidate<'v>>>,
 }
 
 /// When its subscription was created, its place among all notifications, and itself.
@@ -92,7 +93,7 @@ impl<'v> Successors<'v> {
                     known.push((created, place, row));
                 }
             };
-            add(successors.by_id.entry(row.request_id().map(|id| &**id)).or_default());
+            add(successors.by_id.entry(row.request_id()).or_default());
             if let Some(mailbox) = row.mailbox() {
                 add(successors.by_mailbox.entry(mailbox).or_default());
             }
@@ -105,7 +106,7 @@ impl<'v> Successors<'v> {
         let created = old.created()?;
         let lists = [
             old.mailbox().and_then(|mailbox| self.by_mailbox.get(&mailbox)),
-            self.by_id.get(&old.request_id().map(|id| &**id)),
+            self.by_id.get(&old.request_id()),
         ];
         let first = |list: &Vec<Candidate<'v>>| {
             let (_, place, row) = list.get(list.partition_point(|(one, ..)| *one <= created))?;
