@@ -39,7 +39,7 @@ impl Excerpt {
         }
         for connection in streams.into_iter().filter_map(|stream| facts.connections.get(stream)) {
             let key = connection.key();
-            let frames = (connection.first.frame, connection.last.frame);
+            let frames = (connection.first().frame, connection.last().frame);
             excerpt.connections.entry(key).or_default().push(frames);
             excerpt.pairs.insert((key.low().ip, key.high().ip));
         }

@@ -255,8 +255,9 @@ fn captures<'a>(view: &View<'a>) -> impl Iterator<Item = CaptureSummary> + use<'
     let facts = view.facts;
     let mut lost = vec![0u64; facts.files.len()];
     for connection in &view.census.incomplete {
-        if let Some(lost) = lost.get_mut(connection.first.frame.file()) {
-            *lost += connection.sides.iter().map(|side| side.missing.saturating_sub(side.cut)).sum::<u64>();
+        if let Some(lost) = lost.get_mut(connection.first().frame.file()) {
+            *lost +=
+                connection.sides.iter().map(|side| side.missing.saturating_sub(side.rare().cut)).sum::<u64>();
         }
     }
     facts.files.iter().zip(lost).map(|(file, lost_bytes)| CaptureSummary {

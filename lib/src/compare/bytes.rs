@@ -34,7 +34,7 @@ type Bytes = [Prefix; 2];
 /// TLS connections with the same random numbers.
 pub(super) fn by_random(exchange: &VantageFacts, cuc: &VantageFacts, links: &mut Links) {
     let random = |facts: &VantageFacts, row: &Connection| {
-        let is_tls = facts.protocols.get(&row.id).is_some_and(|name| *name == "tls");
+        let is_tls = facts.protocol(row.id) == Some("tls");
         bytes(row).filter(|[client, _]| is_tls && client.length() >= WITH_RANDOM)
     };
     let (here, there) = (&exchange.connections, &cuc.connections);
@@ -119,7 +119,7 @@ fn sorted(rows: &[usize], time: impl Fn(usize) -> i64) -> Vec<(i64, usize)> {
 
 /// What names a connection that was seen from its beginning.
 fn bytes(row: &Connection) -> Option<Bytes> {
-    let [orig, resp] = row.sides.each_ref().map(|side| side.opening.unwrap_or_default().prefix);
+    let [orig, resp] = row.sides.each_ref().map(|side| side.opening.unwrap_or_default().prefix());
     let from_its_beginning = row.syn.is_some() && row.syn_ack.is_some();
     (from_its_beginning && orig.length() > 0 && orig.length() + resp.length() >= TELLING)
         .then_some([orig, resp])
@@ -133,7 +133,7 @@ fn totals(row: &Connection) -> Option<[u64; 2]> {
 
 /// When the originator said its first byte.
 fn begin(row: &Connection) -> i64 {
-    row.side(Dir::Orig).opening.map_or(row.first, |opening| opening.at).time.nanos()
+    row.side(Dir::Orig).opening.map_or(row.first(), |opening| opening.at).time.nanos()
 }
 
 /// The offset on which most of the connections agree, each given with the offsets that are possible for it: at least

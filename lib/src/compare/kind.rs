@@ -94,7 +94,7 @@ pub(super) fn is_terminated(exchange: &Connection, cuc: &Connection) -> Option<b
         (None, None) => {
             let openings = exchange.sides.iter().zip(&cuc.sides);
             let same = openings.filter_map(|(one, two)| one.opening.zip(two.opening));
-            let mut same = same.filter(|(one, two)| one.prefix == two.prefix);
+            let mut same = same.filter(|(one, two)| one.prefix() == two.prefix());
             same.next().map(|(one, two)| one.seq != two.seq)
         }
     }

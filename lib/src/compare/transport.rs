@@ -110,7 +110,7 @@ fn handshake(exchange: &Connection, cuc: &Connection) -> Option<Crossing> {
 fn openings(exchange: &Connection, cuc: &Connection) -> Option<Crossing> {
     let bytes = |dir: Dir| {
         let (one, two) = exchange.side(dir).opening.zip(cuc.side(dir).opening)?;
-        (one.prefix == two.prefix).then_some((one.at, two.at))
+        (one.prefix() == two.prefix()).then_some((one.at, two.at))
     };
     exchange.syn.as_ref().zip(cuc.syn.as_ref())?;
     Some([bytes(Dir::Orig)?, bytes(Dir::Resp)?])
@@ -150,11 +150,11 @@ fn may_be_one(one: &Connection, two: &Connection) -> bool {
 }
 
 fn overlap(clock: &Clock, one: &Connection, two: &Connection) -> bool {
-    let (Some(first), Some(last)) = (clock.to_cuc(one.first), clock.to_cuc(one.last)) else {
+    let (Some(first), Some(last)) = (clock.to_cuc(one.first()), clock.to_cuc(one.last())) else {
         return false;
     };
     let slack = clock.uncertainty.saturating_add(SLACK);
-    two.first.time.since(last) <= slack && first.since(two.last.time) <= slack
+    two.first().time.since(last) <= slack && first.since(two.last().time) <= slack
 }
 
 /// Whether two SYNs with the same sequence number are one packet, also when its addresses differ.

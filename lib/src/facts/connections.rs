@@ -22,12 +22,8 @@ pub struct Connections {
 impl Connections {
     /// The rows of all parts.
     pub(crate) fn new(parts: Vec<Vec<Connection>>) -> Self {
-        let (rows, keys) = Table::keyed(parts, |row| (row.id, [row.orig.port, row.resp.port]));
-        Connections {
-            rows,
-            ports: keys.iter().map(|(_, ports)| *ports).collect(),
-            streams: Streams::new(keys.into_iter().map(|(id, _)| id).collect()),
-        }
+        let (rows, ids, ports) = Table::keyed(parts, |row| (row.id, [row.orig.port, row.resp.port]));
+        Connections { rows, ports, streams: Streams::new(ids) }
     }
 
     /// The stream number of a connection; `None` when its row was folded away.

@@ -17,6 +17,7 @@ mod subscriptions;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod texts;
 mod tls;
 mod vantage;
 
@@ -40,10 +41,9 @@ pub(crate) use smtp::SmtpReplies;
 pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
 pub use table::Table;
+pub(crate) use texts::Texts;
 pub(crate) use tls::Handshakes;
 pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
-
-use std::collections::BTreeMap;
 
 use self::reachability::Attempts;
 use self::vantage::Untouched;
@@ -74,8 +74,8 @@ pub struct VantageFacts {
     pub coverage: Coverage,
     /// TCP connections, in the order of their first packets: the index is the stream number.
     pub connections: Connections,
-    /// Names of the protocols that were recognised.
-    pub protocols: BTreeMap<FlowId, &'static str>,
+    /// Names of the protocols that were recognised, in the order of connections.
+    pub protocols: Vec<(FlowId, &'static str)>,
     /// Push notifications, in the order of completion.
     pub notifications: Table<NotificationRow>,
     /// Push subscriptions, in the order of their first notification.
@@ -120,8 +120,17 @@ impl VantageFacts {
     /// Puts in order what was gathered, and joins what belongs together across connections.
     pub(crate) fn new(config: &Config, gathered: Gathered) -> Self {
         let Gathered { files, coverage, pings, learnt } = gathered;
-        let Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, mut limits } =
-            learnt;
+        let Learnt {
+            connections,
+            mut protocols,
+            notifications,
+            imap,
+            smtp,
+            rpcs,
+            handshakes,
+            calls,
+            mut limits,
+        } = learnt;
         let threads = config.threads();
         let ((mut notifications, full), connections) =
             parallel::join(threads, || notifications.finish(), || Connections::new(connections));
@@ -149,6 +158,7 @@ impl VantageFacts {
         limits.push(full);
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
+        protocols.sort_by_key(|(flow, _)| *flow);
         let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
         VantageFacts {
@@ -158,7 +168,7 @@ impl VantageFacts {
             files,
             coverage,
             connections,
-            protocols: protocols.into_iter().collect(),
+            protocols,
             notifications,
             imap,
             smtp,
@@ -172,6 +182,12 @@ impl VantageFacts {
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
     pub fn stream(&self, flow: FlowId) -> Option<usize> {
         self.connections.number(flow)
+    }
+
+    /// The protocol of a connection, if it was recognised.
+    pub fn protocol(&self, flow: FlowId) -> Option<&'static str> {
+        let place = self.protocols.binary_search_by_key(&flow, |(flow, _)| *flow).ok()?;
+        Some(self.protocols[place].1)
     }
 
     /// The row of a connection.

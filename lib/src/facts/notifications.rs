@@ -88,6 +88,18 @@ impl NotificationRow {
         (!events.is_empty()).then(|| events.iter().all(|event| *event == EventKind::Status))
     }
 
+    /// The error that it reports instead of events: its ResponseCode, else its ResponseClass.
+    pub fn error(&self) -> Option<&str> {
+        let said = self.said.as_ref()?;
+        let class = said.response_class.as_deref().unwrap_or("Success");
+        let code = said.response_code.as_deref().unwrap_or("NoError");
+        match (class, code) {
+            ("Success", "NoError") => None,
+            (class, "NoError") => Some(class),
+            (_, code) => Some(code),
+        }
+    }
+
     /// `id=` of the target, lower case.
     pub fn request_id(&self) -> Option<&Arc<str>> {
         self.target.request_id.as_ref()

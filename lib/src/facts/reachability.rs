@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::config::Ports;
-use crate::flow::{Connection, FlowId, Handshake, Moment, Unreachable};
+use crate::flow::{Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Unreachable};
 
 /// A service whose silence, refusal and filtering are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,7 +147,8 @@ fn is_final(icmp: &Unreachable) -> bool {
 pub(crate) struct Attempts {
     services: HashMap<u16, Service, ahash::RandomState>,
     rows: Vec<Reach>,
-    places: HashMap<(IpAddr, IpAddr, u16), usize, ahash::RandomState>,
+    /// By client and service, the client's port left out.
+    places: HashMap<(FlowKey, bool), usize, ahash::RandomState>,
 }
 
 impl Attempts {
@@ -168,8 +169,9 @@ impl Attempts {
         let Some((service, outcome)) = service.zip(outcome(connection)) else {
             return;
         };
-        let place = *self.places.entry((client, server.ip, server.port)).or_insert_with(|| {
-            let mut row = Reach::new(client, server.ip, service, connection.first);
+        let ends = FlowKey::new(Endpoint { ip: client, port: 0 }, server);
+        let place = *self.places.entry(ends).or_insert_with(|| {
+            let mut row = Reach::new(client, server.ip, service, connection.first());
             (row.port, row.flow) = (server.port, Some(connection.id));
             self.rows.push(row);
             self.rows.len() - 1

@@ -60,7 +60,7 @@ impl<T> Rows<T> {
     }
 
     /// The rows in the order of their keys, where they are.
-    pub(crate) fn into_table<K: Ord>(self, key: impl Fn(&T) -> K) -> Table<T> {
+    pub(crate) fn into_table<K: Ord + Copy>(self, key: impl Fn(&T) -> K) -> Table<T> {
         Table::ordered(self.parts, key)
     }
 

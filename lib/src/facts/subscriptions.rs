@@ -1,11 +1,10 @@
 //! Push subscriptions: notifications grouped by the `id=` of their target.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NotificationRow, Table, VantageFacts};
+use super::{NotificationRow, Table, Texts, VantageFacts};
 use crate::time::Timestamp;
 
 /// One push subscription as the listener knows it.
@@ -38,14 +37,14 @@ pub struct Subscription {
 
 /// Groups the notifications that count. `rows` are in time order; so are the groups, by their first notification.
 pub(crate) fn group(rows: &Table<NotificationRow>) -> Vec<Subscription> {
-    let mut index: HashMap<&Arc<str>, usize, ahash::RandomState> = HashMap::default();
+    let mut ids = Texts::default();
     let mut subscriptions: Vec<Subscription> = Vec::new();
     for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.is_post()) {
         let Some(id) = row.request_id() else { continue };
-        let place = *index.entry(id).or_insert_with(|| {
+        let place = ids.number(id);
+        if place == subscriptions.len() {
             subscriptions.push(Subscription::new(id, row.listener.port));
-            subscriptions.len() - 1
-        });
+        }
         subscriptions[place].add(number, row);
     }
     subscriptions

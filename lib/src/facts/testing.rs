@@ -53,8 +53,6 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         id: FlowId(number),
         orig: endpoint(orig),
         resp: endpoint(resp),
-        first: at,
-        last: at,
         handshake,
         close: Close::Open,
         sides: [side(4, 300, 128), side(3, 100, 64)],
@@ -63,6 +61,7 @@ pub(crate) fn connection(number: u64, orig: &str, resp: &str, handshake: Handsha
         syn_count: 1,
         reset: None,
         duplicates: 0,
+        outermost: [Dir::Orig; 2],
         rare: None,
     };
     match handshake {

@@ -66,9 +66,8 @@ impl<R: Receiver> Handover<'_, R> {
 }
 
 impl<R: Receiver> Sink for Handover<'_, R> {
-    fn data(&mut self, bytes: &[u8], at: Moment) -> bool {
-        let interest = self.tell(|receiver, flow, state, dir| receiver.data(flow, state, dir, bytes, at));
-        interest != Interest::Counted
+    fn data(&mut self, bytes: &[u8], at: Moment) -> Interest {
+        self.tell(|receiver, flow, state, dir| receiver.data(flow, state, dir, bytes, at))
     }
 
     fn gap(&mut self, length: u64, at: Moment) {

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::arriving::Arriving;
-use super::{Close, Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Side, Syn};
+use super::{Close, Connection, Dir, Endpoint, FlowId, FlowKey, Handshake, Moment, RareSide, Side, Syn};
 use crate::packet::{Ip, Tcp};
 
 /// TCP options are no longer than this (RFC 9293, 3.1).
@@ -71,10 +71,11 @@ impl Lone {
     }
 
     /// The row that its flow would have, were it to end now.
-    pub(super) fn row(&self, key: &FlowKey, digest: bool) -> Connection {
+    pub(super) fn row(&self, key: &FlowKey, is_digesting: bool) -> Connection {
         let Lone { id, at, ttl, mac, .. } = *self;
         let (orig, resp) = self.ends(key);
-        let sha256 = digest.then(|| Box::new(Sha256::new().finalize().into()));
+        let digest = || RareSide { sha256: Some(Sha256::new().finalize().into()), ..RareSide::default() };
+        let rare = is_digesting.then(|| Box::new(digest()));
         let side = Side {
             packets: 1,
             first: Some(at),
@@ -83,24 +84,23 @@ impl Lone {
             ttl_range: (ttl, ttl),
             mac,
             unanswered: true,
-            sha256: sha256.clone(),
+            rare: rare.clone(),
             ..Side::default()
         };
         Connection {
             id,
             orig,
             resp,
-            first: at,
-            last: at,
             handshake: Handshake::Unanswered,
             close: Close::Open,
-            sides: [side, Side { sha256, ..Side::default() }],
+            sides: [side, Side { rare, ..Side::default() }],
             syn: Some(self.replay(key, |packet| Syn::new(at, packet.ip, packet.tcp))),
             syn_ack: None,
             syn_count: 1,
             reset: None,
-            rare: None,
             duplicates: 0,
+            outermost: [Dir::Orig; 2],
+            rare: None,
         }
     }
 

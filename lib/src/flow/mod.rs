@@ -153,10 +153,6 @@ pub struct Connection {
     pub orig: Endpoint,
     /// The other end.
     pub resp: Endpoint,
-    /// First packet.
-    pub first: Moment,
-    /// Last packet.
-    pub last: Moment,
     /// How it began.
     pub handshake: Handshake,
     /// How it ended.
@@ -173,6 +169,8 @@ pub struct Connection {
     pub reset: Option<Reset>,
     /// Packets that were seen twice: the same segment, IP identification included, captured at two points.
     pub duplicates: u32,
+    /// Which direction has the first packet, and which the last one.
+    pub(crate) outermost: [Dir; 2],
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -204,6 +202,16 @@ impl Connection {
         &self.sides[dir as usize]
     }
 
+    /// First packet.
+    pub fn first(&self) -> Moment {
+        self.side(self.outermost[0]).first.unwrap_or_default()
+    }
+
+    /// Last packet.
+    pub fn last(&self) -> Moment {
+        self.side(self.outermost[1]).last.unwrap_or_default()
+    }
+
     /// What few connections have.
     pub fn rare(&self) -> &Rare {
         const NOTHING: &Rare = &Rare {
@@ -228,7 +236,7 @@ impl Connection {
     }
 }
 
-/// One direction of a connection.
+/// One direction of a connection. What few of them have is boxed.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Side {
@@ -238,18 +246,8 @@ pub struct Side {
     pub bytes: u64,
     /// Payload bytes that were skipped: never captured, or cut by the snapshot length.
     pub missing: u64,
-    /// Of `missing`, those cut by the snapshot length.
-    pub cut: u64,
     /// Segments that carried only bytes seen before, or from before the capture began.
     pub retransmitted: u32,
-    /// Segments that came late but carried new bytes.
-    pub out_of_order: u32,
-    /// Segments that carried other bytes than the first copy did.
-    pub conflicting: u32,
-    /// Keep-alive probes (RFC 9293, 3.8.4).
-    pub keepalives: u32,
-    /// Times the window was closed.
-    pub zero_windows: u32,
     /// The FIN.
     pub fin: Option<Moment>,
     /// First packet of this direction.
@@ -262,17 +260,56 @@ pub struct Side {
     pub ttl_range: (u8, u8),
     /// Source hardware address of the first packet.
     pub mac: Option<[u8; 6]>,
-    /// The first packet, second copies not counted, that came from another hardware address: it and its TTL.
-    pub other_mac: Option<Box<([u8; 6], u8, Moment)>>,
     /// The peer acknowledged bytes of this direction that were never captured.
     pub acked_unseen: bool,
     /// No acknowledgment of its last bytes was captured.
     pub unanswered: bool,
-    /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
-    /// where some of it is missing.
-    pub sha256: Option<Box<[u8; 32]>>,
     /// Its first bytes; `None` where none were seen.
     pub opening: Option<Opening>,
+    pub(crate) rare: Option<Box<RareSide>>,
+}
+
+/// What few directions have.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RareSide {
+    /// Of the bytes that are missing, those cut by the snapshot length.
+    pub cut: u64,
+    /// Segments that came late but carried new bytes.
+    pub out_of_order: u32,
+    /// Segments that carried other bytes than the first copy did.
+    pub conflicting: u32,
+    /// Keep-alive probes (RFC 9293, 3.8.4).
+    pub keepalives: u32,
+    /// Times the window was closed.
+    pub zero_windows: u32,
+    /// The first packet, second copies not counted, that came from another hardware address: it and its TTL.
+    pub other_mac: Option<([u8; 6], u8, Moment)>,
+    /// SHA-256 of the reassembled bytes, when asked for: of nothing where no payload was seen at all, `None`
+    /// where some of it is missing.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Side {
+    /// What few directions have.
+    pub fn rare(&self) -> &RareSide {
+        const NOTHING: &RareSide = &RareSide {
+            cut: 0,
+            out_of_order: 0,
+            conflicting: 0,
+            keepalives: 0,
+            zero_windows: 0,
+            other_mac: None,
+            sha256: None,
+        };
+        self.rare.as_deref().unwrap_or(NOTHING)
+    }
+
+    /// To change that.
+    #[cold]
+    pub(crate) fn rare_mut(&mut self) -> &mut RareSide {
+        self.rare.get_or_insert_default()
+    }
 }
 
 /// A SYN as it shows the stack that made it.

@@ -15,8 +15,15 @@ pub struct Opening {
     pub at: Moment,
     /// Its sequence number.
     pub seq: u32,
+    length: u16,
+    digest: u64,
+}
+
+impl Opening {
     /// What they are.
-    pub prefix: Prefix,
+    pub fn prefix(&self) -> Prefix {
+        Prefix { length: self.length, digest: self.digest }
+    }
 }
 
 /// A digest of the first bytes of a direction, at most 256 of them. It does not depend on how they were cut into
@@ -56,7 +63,8 @@ impl Beginning {
         if !prefix.length.is_multiple_of(WORD) {
             prefix.mix(self.rest);
         }
-        (prefix.length > 0).then_some(Opening { at: self.at, seq, prefix })
+        let Prefix { length, digest } = prefix;
+        (length > 0).then_some(Opening { at: self.at, seq, length, digest })
     }
 
     fn extend(&mut self, bytes: &[u8]) {
@@ -96,7 +104,7 @@ mod tests {
     fn opening(pieces: &[(u64, &[u8])]) -> Option<Prefix> {
         let mut beginning = Beginning::default();
         pieces.iter().for_each(|(offset, bytes)| beginning.take(*offset, bytes, Moment::default()));
-        beginning.finish(0).map(|opening| opening.prefix)
+        beginning.finish(0).map(|opening| opening.prefix())
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Connection {
             (Some(fin), Some(reset)) if is_closed && fin < reset.at => (Close::Fin, fin),
             (_, Some(reset)) => (Close::Rst, reset.at),
             (Some(fin), None) => (Close::Fin, fin),
-            (None, None) => (Close::Open, self.last),
+            (None, None) => (Close::Open, self.last()),
         }
     }
 }

@@ -12,15 +12,15 @@ use super::opening::Beginning;
 use super::pending::{Content, Pending, Piece, Store};
 use super::recent::Recent;
 use super::segment::{FARTHEST, Part, Segment, slice};
-use super::{Moment, Side};
+use super::{Interest, Moment, Side};
 
 /// A reset is believed to acknowledge at most this many bytes that were not seen: a window, as hosts use it.
 const RESET_WINDOW: u32 = 1 << 20;
 
 /// Takes one direction in stream order.
 pub(super) trait Sink {
-    /// The next bytes. Returns whether it matters what they are.
-    fn data(&mut self, bytes: &[u8], at: Moment) -> bool;
+    /// The next bytes.
+    fn data(&mut self, bytes: &[u8], at: Moment) -> Interest;
     /// The next `length` bytes were not captured.
     fn gap(&mut self, length: u64, at: Moment);
 }
@@ -158,7 +158,7 @@ impl Stream {
         };
         let late = start < self.top as i64;
         if self.contradicts(segment) | self.disagrees(&part) {
-            outlet.side.conflicting += 1;
+            outlet.side.rare_mut().conflicting += 1;
         }
         let brings_new = self.fill(&part, outlet);
         if part.end <= self.next + FARTHEST {
@@ -245,7 +245,7 @@ impl Stream {
         if let Some(digest) = self.digest.take()
             && (outlet.side.missing == 0 || self.top == 0)
         {
-            outlet.side.sha256 = Some(Box::new(digest.finalize().into()));
+            outlet.side.rare_mut().sha256 = Some(digest.finalize().into());
         }
     }
 
@@ -386,7 +386,12 @@ impl Stream {
                 digest.update(bytes);
             }
             // To take the fingerprints of bulk mail was a quarter of its instructions.
-            if outlet.sink.data(bytes, self.at) {
+            let matters = match outlet.sink.data(bytes, self.at) {
+                Interest::GoOn => true,
+                Interest::Counted => false,
+                Interest::Refused => self.digest.is_some(),
+            };
+            if matters {
                 self.recent.push(self.next, bytes);
             }
         }
@@ -403,7 +408,7 @@ impl Stream {
 
     /// Declares that what lies before `offset` was cut off by the snapshot length.
     fn cut<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
-        outlet.side.cut += offset - self.next;
+        outlet.side.rare_mut().cut += offset - self.next;
         self.miss(offset, at, outlet);
     }
 

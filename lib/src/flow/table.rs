@@ -84,7 +84,7 @@ impl<S> Seen<S> {
     fn last(&self, rows: &Rows) -> Moment {
         match self {
             Seen::Lone(lone) => lone.at(),
-            Seen::Flow(row, _) => rows.row(*row).last,
+            Seen::Flow(row, _) => rows.row(*row).last(),
         }
     }
 

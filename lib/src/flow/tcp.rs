@@ -49,7 +49,7 @@ impl Connection {
     /// The row of the connection that `packet` begins.
     #[inline(always)]
     pub(super) fn begun(id: FlowId, packet: &Arriving<'_>) -> Self {
-        let Arriving { at, ip, tcp, .. } = *packet;
+        let Arriving { ip, tcp, .. } = *packet;
         let src = Endpoint { ip: ip.src, port: tcp.src_port };
         let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
         let (orig, resp) = if answers(packet) { (dst, src) } else { (src, dst) };
@@ -57,8 +57,6 @@ impl Connection {
             id,
             orig,
             resp,
-            first: at,
-            last: at,
             handshake: Handshake::None,
             close: Close::Open,
             sides: Default::default(),
@@ -67,6 +65,7 @@ impl Connection {
             syn_count: 0,
             reset: None,
             duplicates: 0,
+            outermost: [if answers(packet) { Dir::Resp } else { Dir::Orig }; 2],
             rare: None,
         }
     }
@@ -109,7 +108,7 @@ impl<S> Live<'_, S> {
             self.turn_around();
             dir = Dir::Orig;
         }
-        self.connection.last = at;
+        self.connection.outermost[1] = dir;
         let segment = Segment::of(packet);
         let (connection, flow) = (&mut *self.connection, &mut *self.flow);
         let mut way = Way::of(dir, &mut connection.sides, &mut flow.halves);
@@ -181,6 +180,7 @@ impl<S> Live<'_, S> {
         let connection = &mut *self.connection;
         std::mem::swap(&mut connection.orig, &mut connection.resp);
         connection.sides.swap(0, 1);
+        connection.outermost = connection.outermost.map(Dir::flip);
         if let Some(reset) = &mut connection.reset {
             reset.from = reset.from.flip();
         }
@@ -272,7 +272,7 @@ impl<S> Live<'_, S> {
             let arrival = stream.segment(segment, &mut outlet);
             match arrival {
                 Arrival::New => {}
-                Arrival::Late => outlet.side.out_of_order += 1,
+                Arrival::Late => outlet.side.rare_mut().out_of_order += 1,
                 Arrival::Old => outlet.side.retransmitted += 1,
             }
             if arrival != Arrival::Old && was_closed {

@@ -78,7 +78,7 @@ impl<'f> Way<'f> {
         if let (Some(first), Some(mac)) = (&self.side.mac, packet.mac)
             && first != mac
         {
-            self.side.other_mac.get_or_insert_with(|| (*mac, ttl, packet.at).into());
+            self.side.rare_mut().other_mac.get_or_insert((*mac, ttl, packet.at));
         }
         if !self.half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
             self.half.is_talking = true;
@@ -98,7 +98,7 @@ impl<'f> Way<'f> {
         }
         let is_closed = tcp.window == 0;
         if is_closed && !self.half.window_is_closed {
-            self.side.zero_windows += 1;
+            self.side.rare_mut().zero_windows += 1;
         }
         self.half.window_is_closed = is_closed;
     }
@@ -109,7 +109,7 @@ impl<'f> Way<'f> {
         if self.half.stream.is_probe(segment.seq, segment.length) {
             // The same segment probes a closed window (RFC 9293, 3.8.6.1).
             if !self.peer.window_is_closed {
-                self.side.keepalives += 1;
+                self.side.rare_mut().keepalives += 1;
             }
             return true;
         }

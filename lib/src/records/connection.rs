@@ -53,15 +53,15 @@ pub(super) fn record(view: &View<'_>, stream: usize, row: &Connection, digests: 
     let (orig, resp) = (row.side(Dir::Orig), row.side(Dir::Resp));
     let both = |count: fn(&Side) -> u32| row.sides.iter().map(|side| u64::from(count(side))).sum();
     ConnectionRecord {
-        origin: Origin { stream: Some(stream as u64), ..origin(view, row.first, None) },
+        origin: Origin { stream: Some(stream as u64), ..origin(view, row.first(), None) },
         orig_ip: row.orig.ip,
         orig_port: row.orig.port,
         resp_ip: row.resp.ip,
         resp_port: row.resp.port,
-        protocol: view.facts.protocols.get(&row.id).copied(),
+        protocol: view.facts.protocol(row.id),
         community_id: row.key().community_id().to_string(),
-        last_frame: row.last.frame.number(),
-        last_time: row.last.time,
+        last_frame: row.last().frame.number(),
+        last_time: row.last().time,
         handshake: row.handshake,
         close: row.close,
         orig_packets: orig.packets,
@@ -71,11 +71,11 @@ pub(super) fn record(view: &View<'_>, stream: usize, row: &Connection, digests: 
         orig_missing: orig.missing,
         resp_missing: resp.missing,
         retransmitted: both(|side| side.retransmitted),
-        out_of_order: both(|side| side.out_of_order),
-        conflicting: both(|side| side.conflicting),
+        out_of_order: both(|side| side.rare().out_of_order),
+        conflicting: both(|side| side.rare().conflicting),
         digest: digests.then(|| PayloadDigest {
-            orig_sha256: orig.sha256.as_deref().map(|digest| hex(digest)),
-            resp_sha256: resp.sha256.as_deref().map(|digest| hex(digest)),
+            orig_sha256: orig.rare().sha256.as_ref().map(|digest| hex(digest)),
+            resp_sha256: resp.rare().sha256.as_ref().map(|digest| hex(digest)),
         }),
     }
 }

@@ -99,15 +99,15 @@ impl Table<'_> {
             changed.push(format!("reset by {}", resetter.name()));
         }
         PairRecord {
-            exchange_frame: Some(one.first.frame.number()),
-            exchange_time: Some(one.first.time),
-            cuc_frame: Some(two.first.frame.number()),
-            cuc_time: Some(two.first.time),
+            exchange_frame: Some(one.first().frame.number()),
+            exchange_time: Some(one.first().time),
+            cuc_frame: Some(two.first().frame.number()),
+            cuc_time: Some(two.first().time),
             exchange_connection: Some(between(one.orig, one.resp)),
             cuc_connection: Some(between(two.orig, two.resp)),
             changed,
             added_latency_us: connection_latency(one, two).map(|nanos| nanos / 1000),
-            ..empty(super::origin(self.exchange, one.first, Some(one.id)), pair.kind)
+            ..empty(super::origin(self.exchange, one.first(), Some(one.id)), pair.kind)
         }
     }
 }

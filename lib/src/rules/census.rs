@@ -1,11 +1,15 @@
-//! What several rules look for in all connections, found in one pass: rows are many, and none of them is in the cache.
+//! What several rules look for in all rows of a kind, found in one pass: rows are many, and none of them is in the cache.
 
 use std::collections::BTreeSet;
 
-use crate::facts::{Connections, Outcome, outcome};
+use super::notify::may_be_windows;
+use crate::config::Config;
+use crate::facts::{NotificationRow, Outcome, VantageFacts, outcome};
 use crate::flow::{Connection, Side};
+use crate::proto::{NotificationResult, State};
+use crate::time::nanos;
 
-/// The connections of a vantage point that are worth a second look.
+/// The rows of a vantage point that are worth a second look.
 #[derive(Debug)]
 pub(crate) struct Census<'a> {
     /// The attempts that failed.
@@ -18,19 +22,28 @@ pub(crate) struct Census<'a> {
     pub(crate) doubled: Vec<&'a Connection>,
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub(crate) is_one_way: bool,
+    /// By stream number, whether the SYN may be of a Windows stack; `None` where there is no SYN.
+    pub(crate) windows: Vec<Option<bool>>,
+    /// The notifications about which anything is out of the ordinary, with their places: nearly all are captured whole,
+    /// say that all is well, and are answered with OK in time.
+    pub(crate) odd: Vec<(usize, &'a NotificationRow)>,
 }
 
 impl<'a> Census<'a> {
-    pub(super) fn new(connections: &'a Connections) -> Self {
+    pub(super) fn new(facts: &'a VantageFacts, config: &Config) -> Self {
+        let slow = nanos(config.slow_reply);
+        let odd = facts.notifications.iter().enumerate().filter(|(_, row)| !is_ordinary(row, slow));
         let mut census = Census {
             failed: Vec::new(),
             failed_ports: BTreeSet::new(),
             incomplete: Vec::new(),
             doubled: Vec::new(),
             is_one_way: false,
+            windows: Vec::with_capacity(facts.connections.len()),
+            odd: odd.collect(),
         };
         let mut one_more = 0_i64;
-        for connection in connections {
+        for connection in &facts.connections {
             if is_failed(connection) {
                 census.failed.push(connection);
                 census.failed_ports.insert(connection.resp.port);
@@ -41,6 +54,7 @@ impl<'a> Census<'a> {
             if connection.duplicates > 0 {
                 census.doubled.push(connection);
             }
+            census.windows.push(connection.syn.as_ref().map(may_be_windows));
             one_more += match directions(connection) {
                 Some(Directions::One) => 1,
                 Some(Directions::Both) => -1,
@@ -50,6 +64,17 @@ impl<'a> Census<'a> {
         census.is_one_way = one_more > 0;
         census
     }
+}
+
+/// Whether a notification arrived once and whole, reports no error, and had `OK` for an answer within `slow` nanoseconds.
+fn is_ordinary(row: &NotificationRow, slow: i64) -> bool {
+    let is_answered = row.reply.as_ref().is_some_and(|reply| {
+        reply.status == 200
+            && reply.state == State::Complete
+            && reply.result == Some(NotificationResult::Ok)
+            && reply.first.time.since(row.last.time) <= slow
+    });
+    is_answered && row.counts() && row.state == State::Complete && row.error().is_none()
 }
 
 fn is_failed(connection: &Connection) -> bool {
@@ -77,8 +102,9 @@ pub(crate) fn directions(connection: &Connection) -> Option<Directions> {
     }
     // A SYN, a segment or a probe that is sent again and again, and nothing else, meets a dead host.
     let goes_on = |side: &Side| {
-        let again =
-            u64::from(side.retransmitted) + u64::from(side.keepalives) + u64::from(connection.duplicates);
+        let again = u64::from(side.retransmitted)
+            + u64::from(side.rare().keepalives)
+            + u64::from(connection.duplicates);
         side.packets.saturating_sub(again) > 1
     };
     (!is_attempt(connection) && connection.sides.iter().any(goes_on)).then_some(Directions::One)

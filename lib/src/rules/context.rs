@@ -10,7 +10,7 @@ use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, VantageFacts};
+use crate::facts::{Facts, NotificationRow, Texts, VantageFacts};
 use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 
@@ -44,6 +44,7 @@ pub struct View<'a> {
     pub(crate) census: Census<'a>,
     chains: OnceLock<Chains>,
     starved: OnceLock<HashSet<IpAddr>>,
+    by_subscription_id: OnceLock<Vec<Vec<usize>>>,
 }
 
 impl<'a> Context<'a> {
@@ -52,7 +53,7 @@ impl<'a> Context<'a> {
         let mut first_capture = 0;
         let mut views = Vec::with_capacity(facts.vantages.len());
         for facts in &facts.vantages {
-            let census = Census::new(&facts.connections);
+            let census = Census::new(facts, config);
             let mut view = View {
                 facts,
                 config,
@@ -63,6 +64,7 @@ impl<'a> Context<'a> {
                 census,
                 chains: OnceLock::new(),
                 starved: OnceLock::new(),
+                by_subscription_id: OnceLock::new(),
             };
             (view.lives, view.sources) =
                 parallel::join(config.threads(), || notify::lives(&view), || notify::seen(&view));
@@ -163,6 +165,29 @@ impl<'a> View<'a> {
     /// Notifications that count: complete, no second copies.
     pub fn notifications(&self) -> impl Iterator<Item = &'a NotificationRow> {
         self.facts.notifications.iter().filter(|row| row.counts())
+    }
+
+    /// Those of them about which anything is out of the ordinary.
+    pub(crate) fn odd(&self) -> impl Iterator<Item = &'a NotificationRow> {
+        self.census.odd.iter().map(|(_, row)| *row).filter(|row| row.counts())
+    }
+
+    /// Notifications that count by Exchange's SubscriptionId, grouped when they are first asked for.
+    pub(crate) fn by_subscription_id(&self) -> impl Iterator<Item = Vec<&'a NotificationRow>> {
+        let groups = self.by_subscription_id.get_or_init(|| {
+            let mut ids = Texts::default();
+            let mut groups: Vec<Vec<usize>> = Vec::new();
+            for (place, row) in self.facts.notifications.iter().enumerate().filter(|(_, row)| row.counts()) {
+                let Some(id) = row.subscription_id() else { continue };
+                let number = ids.number(id);
+                if number == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups[number].push(place);
+            }
+            groups
+        });
+        groups.iter().map(|rows| rows.iter().map(|row| &self.facts.notifications[*row]).collect())
     }
 
     /// Packets that the capturing program itself says it lost.

@@ -283,7 +283,7 @@ impl Path {
             });
         }
         let sight = &exchange.sight;
-        let blind = sight.seen(start, end).len() > 1 || sight.lost_something(subscription.port, start, end);
+        let blind = !sight.saw_all(start, end) || sight.lost_something(subscription.port, start, end);
         (!blind).then_some(Blame::Exchange)
     }
 }

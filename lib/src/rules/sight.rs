@@ -41,7 +41,7 @@ impl Sight {
             let Connection { orig, resp, .. } = connection;
             for (from, to) in losses_in(connection, begin) {
                 losses.push((resp.port, from, to));
-                if !told.contains(&connection.id) || from > connection.first.time {
+                if !told.contains(&connection.id) || from > connection.first().time {
                     // Without the SYN it is not known who opened it.
                     blind.extend([(from, orig.ip, resp.port), (from, resp.ip, orig.port)]);
                 }
@@ -84,15 +84,22 @@ impl Sight {
     }
 
     /// The stretches between `from` and `to` that the capture did see: what remains when its stalls are cut out.
-    pub fn seen(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let mut seen = Vec::new();
-        let mut at = from;
-        for (start, end) in self.stalls.iter().filter(|(start, end)| *start < to && *end > from) {
-            seen.push((at, *start));
-            at = at.max(*end);
-        }
-        seen.push((at, to));
-        seen
+    pub fn seen(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
+        let mut stalls = self.stalls.iter().filter(move |(start, end)| *start < to && *end > from);
+        let mut rest = Some(from);
+        std::iter::from_fn(move || {
+            let at = rest.take()?;
+            let Some((start, end)) = stalls.next() else {
+                return Some((at, to));
+            };
+            rest = Some(at.max(*end));
+            Some((at, *start))
+        })
+    }
+
+    /// Whether the capture never stood still between `from` and `to`.
+    pub fn saw_all(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.seen(from, to).nth(1).is_none()
     }
 
     /// The moments between `from` and `to` at which one of `sources` opened a connection to `port` whose payload
@@ -123,7 +130,7 @@ fn losses_in(
     connection: &Connection,
     begin: Option<Timestamp>,
 ) -> impl Iterator<Item = (Timestamp, Timestamp)> + use<> {
-    let (first, last) = (connection.first.time, connection.last.time);
+    let (first, last) = (connection.first().time, connection.last().time);
     let holes = connection.sides.iter().any(|side| side.missing > 0 || side.acked_unseen);
     let headless = connection.syn.is_none() && begin.is_some_and(|begin| first.since(begin) > UNDER_WAY);
     let whole = holes.then_some((first, last)).or(headless.then_some((first, first)));
@@ -172,7 +179,9 @@ mod tests {
     #[test]
     fn what_remains_between_stalls_was_seen() {
         let sight = Sight { stalls: vec![(at(100), at(400)), (at(500), at(600))], ..Sight::default() };
-        assert_eq!(sight.seen(at(0), at(50)), [(at(0), at(50))]);
-        assert_eq!(sight.seen(at(50), at(550)), [(at(50), at(100)), (at(400), at(500)), (at(600), at(550))]);
+        let seen = |from, to| sight.seen(at(from), at(to)).collect::<Vec<_>>();
+        assert_eq!(seen(0, 50), [(at(0), at(50))]);
+        assert_eq!(seen(50, 550), [(at(50), at(100)), (at(400), at(500)), (at(600), at(550))]);
+        assert!(sight.saw_all(at(0), at(100)) && !sight.saw_all(at(0), at(101)));
     }
 }

@@ -68,7 +68,7 @@ impl Others {
         let segments: u64 = others.iter().map(|connection| size(connection)).sum();
         let datagrams: u64 = coverage.hosts.values().map(|host| host.sent).sum();
         let packets = segments.saturating_add(datagrams);
-        let mut starts: Vec<Timestamp> = theirs.iter().map(|connection| connection.first.time).collect();
+        let mut starts: Vec<Timestamp> = theirs.iter().map(|connection| connection.first().time).collect();
         starts.sort_unstable();
         let by_exchange = |at: Timestamp| {
             let next = starts.partition_point(|start| *start < at);

@@ -57,7 +57,7 @@ impl Ways {
                 put(row.client_certificates.as_ref().map(|sent| sent.0), row.client, row.server);
             }
             for connection in &facts.connections {
-                put(Some(connection.first), connection.orig, connection.resp);
+                put(Some(connection.first()), connection.orig, connection.resp);
             }
         }
         Ways(ways)

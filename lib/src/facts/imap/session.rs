@@ -116,7 +116,7 @@ fn is_established(connection: &Connection) -> bool {
     match connection.handshake {
         Handshake::Full => true,
         Handshake::Partial => carries,
-        Handshake::None => carries || connection.sides.iter().any(|side| side.keepalives > 0),
+        Handshake::None => carries || connection.sides.iter().any(|side| side.rare().keepalives > 0),
         Handshake::Refused | Handshake::Unanswered => false,
     }
 }
@@ -131,7 +131,7 @@ fn is_copy<'c>(
         return false;
     };
     let same = seen.entry(syn.isn).or_default();
-    same.retain(|other| connection.first.time.since(other.first.time) <= NEAR);
+    same.retain(|other| connection.first().time.since(other.first().time) <= NEAR);
     let is_copy = same.iter().any(|other| (other.orig, other.resp) != (connection.orig, connection.resp));
     if !is_copy {
         same.push(connection);
@@ -154,8 +154,8 @@ fn session(
     let is_encrypted = is_handed_on || rows.is_empty() && server_end.port == TLS_PORT;
     let fins = connection.sides.iter().filter_map(|side| side.fin);
     let closed = fins.chain(connection.reset.map(|reset| reset.at)).min();
-    let closed = closed.or((connection.close != Close::Open).then_some(connection.last));
-    let opened = if is_earlier { begin } else { connection.first };
+    let closed = closed.or((connection.close != Close::Open).then_some(connection.last()));
+    let opened = if is_earlier { begin } else { connection.first() };
     let bye = rows.iter().find(|row| row.kind == ImapKind::Bye).map(|row| row.last);
     let mut session = ImapSession {
         flow: connection.id,

@@ -64,7 +64,7 @@ proptest! {
         prop_assert_eq!(overflows.flows + overflows.rows, 0);
         let sides = || rows.iter().flat_map(|row| &row.sides);
         prop_assert_eq!(sides().map(|side| side.packets).sum::<u64>(), packets.len() as u64);
-        prop_assert!(sides().all(|side| side.cut <= side.missing));
+        prop_assert!(sides().all(|side| side.rare().cut <= side.missing));
         prop_assert!(told(&calls) <= sides().map(|side| side.bytes).sum());
         let count = |what: &str| calls.iter().filter(|call| call.starts_with(what)).count();
         prop_assert!(count("end") <= count("open"));

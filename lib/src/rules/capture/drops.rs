@@ -57,7 +57,7 @@ fn lost(connection: &Connection) -> Option<u64> {
         side.acked_unseen && side.packets > 0 && !began_before
     };
     let sides = connection.sides.iter().filter(counts);
-    let missing = sides.map(|side| side.missing.saturating_sub(side.cut));
+    let missing = sides.map(|side| side.missing.saturating_sub(side.rare().cut));
     missing.reduce(u64::saturating_add)
 }
 
@@ -88,7 +88,7 @@ fn acknowledged(view: &View<'_>, file: usize, lossy: &[&Connection], drops: u64)
     for connection in shown(lossy, 1) {
         let bytes = lost(connection).unwrap_or_default();
         let note = format!("first frame of a connection of which {bytes} bytes were never captured");
-        draft = draft.evidence(view, Some(connection.id), connection.first, note);
+        draft = draft.evidence(view, Some(connection.id), connection.first(), note);
     }
     draft
 }
@@ -123,7 +123,8 @@ mod tests {
     fn lossy(missing: u64, cut: u64, acked_unseen: bool) -> Connection {
         let mut made = connection(7, "10.0.0.1:5001", "10.0.0.9:7080", Handshake::Full);
         let side = &mut made.sides[0];
-        (side.missing, side.cut, side.acked_unseen) = (missing, cut, acked_unseen);
+        (side.missing, side.acked_unseen) = (missing, acked_unseen);
+        side.rare_mut().cut = cut;
         made
     }
 

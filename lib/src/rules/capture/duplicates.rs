@@ -67,7 +67,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             for connection in shown(&doubled, 1) {
                 let note =
                     format!("first frame of a connection with {} second copies", connection.duplicates);
-                draft = draft.evidence(view, Some(connection.id), connection.first, note);
+                draft = draft.evidence(view, Some(connection.id), connection.first(), note);
             }
             out.push(draft);
         }

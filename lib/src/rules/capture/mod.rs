@@ -47,7 +47,7 @@ fn frame(file: usize, number: u64, time: Option<Timestamp>) -> Option<Moment> {
 fn by_file<'a>(connections: impl Iterator<Item = &'a Connection>) -> BTreeMap<usize, Vec<&'a Connection>> {
     let mut files: BTreeMap<usize, Vec<&Connection>> = BTreeMap::new();
     for connection in connections {
-        let file = connection.first.frame.file();
+        let file = connection.first().frame.file();
         files.entry(file).or_default().push(connection);
     }
     files

@@ -52,7 +52,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             .value("connections", all);
         for connection in shown(&one, 1) {
             let note = "first frame of a connection of which one end is missing";
-            draft = draft.evidence(view, Some(connection.id), connection.first, note);
+            draft = draft.evidence(view, Some(connection.id), connection.first(), note);
         }
         out.push(draft);
     }

@@ -1,6 +1,6 @@
 //! `ews-mailbox-moved`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::codes::Class;
@@ -64,22 +64,20 @@ fn moves(row: &EwsRow) -> impl Iterator<Item = &str> {
 
 /// States each source whose subscriptions change to another mailbox database in the middle of their lives.
 fn databases(view: &View<'_>, out: &mut Findings<'_>) {
-    let mut last: HashMap<&str, &NotificationRow, ahash::RandomState> = HashMap::default();
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
-    for row in view.notifications() {
-        let Some(id) = row.subscription_id() else {
-            continue;
-        };
-        // An idle mailbox repeats its watermark.
-        if let Some(before) = last.insert(id, row)
-            && before.watermark() != row.watermark()
-            && let (Some(old), Some(new)) = (database(before), database(row))
-            && old != new
-        {
-            changes.entry(row.source.ip).or_default().push((before, row));
+    for rows in view.by_subscription_id() {
+        for (before, row) in rows.iter().zip(&rows[1..]) {
+            // An idle mailbox repeats its watermark.
+            if before.watermark() != row.watermark()
+                && let (Some(old), Some(new)) = (database(before), database(row))
+                && old != new
+            {
+                changes.entry(row.source.ip).or_default().push((before, row));
+            }
         }
     }
-    for (source, seen) in changes {
+    for (source, mut seen) in changes {
+        seen.sort_by_key(|(_, row)| (row.last.frame, row.flow));
         let ids: BTreeSet<_> = seen.iter().filter_map(|(_, row)| row.request_id()).collect();
         let draft = Draft::new(
             SubjectKind::Server,

@@ -117,7 +117,8 @@ impl Site {
         let from = format!("{client}:{}", 20_000 + second);
         let mut new = connection(10 * second + 1, &from, SERVER, Handshake::Full);
         let at = moment(10 * second + 1, second as i64);
-        (new.first, new.last, new.orig) = (at, at, endpoint(&from));
+        new.orig = endpoint(&from);
+        new.sides.iter_mut().for_each(|side| (side.first, side.last) = (Some(at), Some(at)));
         if let Some(syn) = &mut new.syn {
             syn.isn = second as u32;
         }

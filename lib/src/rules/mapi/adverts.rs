@@ -56,7 +56,7 @@ impl<'v> Adverts<'v> {
     /// What sent the client to where this connection goes.
     pub(super) fn before(&self, connection: &Connection) -> Option<Advert<'v>> {
         let advert = self.0.get(&(connection.orig.ip, connection.resp))?;
-        (advert.at.time <= connection.first.time).then_some(*advert)
+        (advert.at.time <= connection.first().time).then_some(*advert)
     }
 }
 
@@ -76,10 +76,10 @@ fn behind(view: &View<'_>, balancer: IpAddr, vip: Endpoint) -> BTreeSet<IpAddr> 
     for connection in &view.facts.connections {
         let to = connection.resp;
         if to == vip && connection.side(Dir::Resp).bytes == 0 {
-            waits_until = waits_until.max(Some(connection.last.time));
+            waits_until = waits_until.max(Some(connection.last().time));
         }
         let is_on = connection.orig.ip == balancer && to.port == vip.port && to.ip != vip.ip;
-        if is_on && waits_until >= Some(connection.first.time) {
+        if is_on && waits_until >= Some(connection.first().time) {
             servers.insert(to.ip);
         }
     }

@@ -120,7 +120,7 @@ fn state_closed(view: &View<'_>, ip: IpAddr, closed: &[Closed<'_>]) -> Draft {
         draft = draft.also(connection.orig.ip).also(connection.resp).also(advert.mapper.identity.name());
     }
     shown(closed, 2).fold(draft, |draft, (_, connection, fin)| {
-        let draft = draft.evidence(view, Some(connection.id), connection.first, "SYN");
+        let draft = draft.evidence(view, Some(connection.id), connection.first(), "SYN");
         draft.evidence(view, Some(connection.id), *fin, "closed without an answer")
     })
 }
@@ -171,7 +171,7 @@ fn state(view: &View<'_>, ip: IpAddr, known: &[(Advert<'_>, Failure<'_>)]) -> Dr
     shown(known, 2).fold(draft, |draft, (_, failure)| {
         let connection = failure.connection;
         let flow = Some(connection.id);
-        let syn = connection.syn.as_ref().map_or(connection.first, |syn| syn.at);
+        let syn = connection.syn.as_ref().map_or(connection.first(), |syn| syn.at);
         let draft = draft.evidence(view, flow, syn, "SYN");
         match failure.answer {
             Answer::Reset { at, .. } | Answer::ForeignReset { at, .. } => {

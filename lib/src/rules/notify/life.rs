@@ -102,6 +102,9 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
     lives
 }
 
+/// Fewer failed tries do not show that Exchange has given up.
+const ABANDONED: usize = 3;
+
 /// Packets of the shortest connection that carries a notification.
 const PACKETS: u64 = 8;
 
@@ -131,17 +134,19 @@ fn life(view: &View<'_>, subscription: &Subscription) -> Life {
     let rows: Vec<&NotificationRow> =
         subscription.rows.iter().map(|row| &view.facts.notifications[*row]).collect();
     let tries = retries::tries(&rows, interval_s);
-    let firsts: Vec<&NotificationRow> = tries.iter().map(|tries| rows[tries.first]).collect();
-    let gaps = firsts.windows(2).filter_map(|pair| {
-        let pause = Pause { view, subscription, after: pair[0] };
-        pause.until(pair[1].last, Some(pair[1].flow), Until::Next, Confidence::Proven)
-    });
+    // One more may be open at the end.
+    let mut gaps = Vec::with_capacity(tries.len());
+    gaps.extend(tries.windows(2).filter_map(|pair| {
+        let (before, next) = (rows[pair[0].first], rows[pair[1].first]);
+        let pause = Pause { view, subscription, after: before };
+        pause.until(next.last, Some(next.flow), Until::Next, Confidence::Proven)
+    }));
     let reply = rows.last().and_then(|row| row.reply.as_ref());
     Life {
         port: subscription.port,
         interval_s,
         tolerance_s: nanos(view.config.tolerance_for(interval)) as f64 / 1e9,
-        gaps: gaps.collect(),
+        gaps,
         ended: reply.is_some_and(|reply| reply.result == Some(NotificationResult::Unsubscribe)),
         successor: None,
         tries,
@@ -194,8 +199,8 @@ impl Pause<'_> {
 }
 
 /// When the last notification of each source came.
-fn last_by_source(view: &View<'_>) -> HashMap<IpAddr, Timestamp> {
-    let mut last = HashMap::new();
+fn last_by_source(view: &View<'_>) -> HashMap<IpAddr, Timestamp, ahash::RandomState> {
+    let mut last = HashMap::default();
     for row in view.notifications() {
         let at = last.entry(row.source.ip).or_insert(row.last.time);
         *at = row.last.time.max(*at);
@@ -301,8 +306,8 @@ impl Life {
         self.gaps.iter().reduce(|longest, gap| if gap.seconds > longest.seconds { gap } else { longest })
     }
 
-    /// The tries of each notification that failed every time and after which Exchange fell silent: at least three
-    /// tries, the last so late that the next would lie beyond the interval, then nothing for two intervals.
+    /// The tries of each notification that failed every time and after which Exchange fell silent: at least
+    /// [`ABANDONED`] tries, the last so late that the next would lie beyond the interval, then nothing for two intervals.
     pub(crate) fn abandoned<'v>(
         &self,
         subscription: &Subscription,
@@ -310,12 +315,15 @@ impl Life {
     ) -> Vec<Vec<&'v NotificationRow>> {
         let row = |place: &usize| &view.facts.notifications[subscription.rows[*place]];
         let given_up = |(number, series): (usize, &Tries)| {
+            if series.again.len() + 1 < ABANDONED {
+                return None;
+            }
             let tries: Vec<_> = std::iter::once(&series.first).chain(&series.again).map(row).collect();
             let (first, last) = (tries.first()?, tries.last()?);
             let next = self.tries.get(number + 1).map(|next| row(&next.first).first).or(view.end())?;
             let finished = last.first.time.seconds_since(first.first.time) >= self.interval_s * 0.5;
             let silent = next.time.seconds_since(last.last.time) >= 2.0 * self.interval_s;
-            let failed = tries.len() >= 3 && tries.iter().all(|row| retries::failed(row));
+            let failed = tries.iter().all(|row| retries::failed(row));
             (failed && finished && silent).then_some(tries)
         };
         self.tries.iter().enumerate().filter_map(given_up).collect()

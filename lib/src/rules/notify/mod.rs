@@ -47,6 +47,7 @@ pub(super) use watermark_gap::NotifyWatermarkGap;
 pub(crate) use life::lives;
 pub use life::{Gap, Life, Until};
 pub(crate) use sources::{Source, seen};
+pub(crate) use stack::may_be_windows;
 
 use super::{Draft, SubjectKind};
 use crate::facts::{NotificationRow, Subscription};

@@ -53,7 +53,7 @@ pub(super) fn passages<'v>(cx: &'v Context<'v>, view: &'v View<'v>) -> BTreeMap<
     for pair in &connections {
         let (before, after) = ends.connections(pair);
         let to_listener = view.config.ports.notify.contains(&after.resp.port);
-        let is_cut = |row: &Connection| row.side(Dir::Orig).cut > 0;
+        let is_cut = |row: &Connection| row.side(Dir::Orig).rare().cut > 0;
         if to_listener && is_cut(before) && is_cut(after) && !readable.contains(&before.id) {
             cut.add(source([before.orig, after.orig]), pair);
         }
@@ -157,7 +157,7 @@ impl<'v> Ends<'v> {
             listener: row.resp,
             view,
             flow: row.id,
-            at: row.first,
+            at: row.first(),
         };
         Passage {
             kind: pair.kind,

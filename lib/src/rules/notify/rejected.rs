@@ -40,14 +40,14 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let is_refused = |row: &NotificationRow| row.reply.as_ref().is_some_and(|reply| reply.status != 200);
-        if !view.notifications().any(is_refused) {
+        if !view.odd().any(is_refused) {
             continue;
         }
         let accepted = accepted(view.notifications());
         let jetties = jetties(view);
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<(&NotificationRow, &ReplyRow)>> =
             BTreeMap::new();
-        for row in view.notifications() {
+        for row in view.odd() {
             let Some(reply) = row.reply.as_ref().filter(|reply| reply.status != 200) else {
                 continue;
             };

@@ -22,7 +22,7 @@ pub(crate) struct Tries {
 
 /// Groups the notifications of one subscription into tries. Every position occurs once.
 pub(crate) fn tries(rows: &[&NotificationRow], interval_s: f64) -> Vec<Tries> {
-    let mut all: Vec<Tries> = Vec::new();
+    let mut all: Vec<Tries> = Vec::with_capacity(rows.len());
     let mut number = 0;
     while number < rows.len() {
         let mut series = Tries { first: number, again: Vec::new() };

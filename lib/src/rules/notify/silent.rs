@@ -75,8 +75,8 @@ fn host(view: &View<'_>, network: &Network) -> Option<Seen> {
     };
     for connection in &view.facts.connections {
         let [orig, resp] = [connection.sides[0].packets, connection.sides[1].packets];
-        add(connection.orig.ip, connection.first, connection.last.time, orig, resp);
-        add(connection.resp.ip, connection.first, connection.last.time, resp, orig);
+        add(connection.orig.ip, connection.first(), connection.last().time, orig, resp);
+        add(connection.resp.ip, connection.first(), connection.last().time, resp, orig);
     }
     let begin = view.facts.coverage.first.unwrap_or_default();
     for (ip, host) in &view.facts.coverage.hosts {

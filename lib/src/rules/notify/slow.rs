@@ -40,7 +40,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     let limit = nanos(cx.config.slow_reply);
     for view in &cx.views {
         let mut by_subject: BTreeMap<_, Vec<Slow<'_>>> = BTreeMap::new();
-        for row in view.notifications() {
+        for row in view.odd() {
             let Some(reply) = &row.reply else { continue };
             let latency = reply.first.time.since(row.last.time);
             if latency > limit && !view.sight.clock_jumped(row.last, reply.first) {

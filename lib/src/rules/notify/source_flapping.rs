@@ -1,9 +1,7 @@
 //! `notify-source-flapping`.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::facts::NotificationRow;
 use crate::rules::{Context, Findings, Severity};
 
 rule! {
@@ -33,14 +31,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        let mut by_subscription: HashMap<&str, Vec<&NotificationRow>, ahash::RandomState> =
-            HashMap::default();
-        for row in view.notifications() {
-            if let Some(id) = row.subscription_id() {
-                by_subscription.entry(id).or_default().push(row);
-            }
-        }
-        for rows in by_subscription.values() {
+        for rows in view.by_subscription_id() {
             let changes: Vec<_> =
                 rows.windows(2).filter(|pair| pair[0].source.ip != pair[1].source.ip).collect();
             if changes.len() < 2 {

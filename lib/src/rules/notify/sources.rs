@@ -126,12 +126,15 @@ impl<'v> Source<'v> {
             self.absolute = self.absolute.or(Some(row));
         }
         if !repeats(|a, b| a.flow == b.flow)
-            && let Some(syn) = view.connection(row.flow).and_then(|connection| connection.syn.as_ref())
+            && let Some(number) = view.facts.stream(row.flow)
         {
-            match not_windows(syn) {
-                Some(reason) if self.foreign.is_none() => self.foreign = Some((row, syn.at, reason)),
-                Some(_) => {}
-                None => self.windows = true,
+            match view.census.windows[number] {
+                Some(false) if self.foreign.is_none() => {
+                    let syn = view.facts.connections[number].syn.as_ref();
+                    self.foreign = syn.and_then(|syn| Some((row, syn.at, not_windows(syn)?)));
+                }
+                Some(true) => self.windows = true,
+                _ => {}
             }
         }
         if self.reply.is_none() {

@@ -46,8 +46,7 @@ type Unanswered<'v> = (usize, &'v NotificationRow, &'v Connection);
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
-        let rows = view.facts.notifications.iter().enumerate();
-        for (place, row) in rows.filter(|(_, row)| row.is_post() && row.reply.is_none()) {
+        for &(place, row) in view.census.odd.iter().filter(|(_, row)| row.is_post() && row.reply.is_none()) {
             let Some(connection) = view.connection(row.flow) else {
                 continue;
             };
@@ -57,7 +56,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         }
         for unanswered in by_subject.values() {
             let (_, first, connection) = unanswered[0];
-            let waited = connection.last.time.seconds_since(first.last.time);
+            let waited = connection.last().time.seconds_since(first.last.time);
             let fate = match connection.close {
                 Close::Rst => format!("then the connection was reset after {}", spoken(waited)),
                 Close::Fin => format!("then the connection was closed after {}", spoken(waited)),
@@ -78,7 +77,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             for (_, row, connection) in unanswered {
                 draft = draft
                     .evidence(view, Some(row.flow), row.last, "request complete, no reply follows")
-                    .evidence(view, Some(row.flow), connection.last, "last packet of its connection");
+                    .evidence(view, Some(row.flow), connection.last(), "last packet of its connection");
             }
             out.push(draft);
         }
@@ -129,5 +128,5 @@ fn is_unanswered(view: &View<'_>, row: &NotificationRow, connection: &Connection
     let went_on = !sender.unanswered || sender.retransmitted > 0;
     let (asked, port) = (row.last.time, row.listener.port);
     let lossy = view.counted_drops() > 0 || view.sight.lost_something(port, asked, asked.after(PATIENCE));
-    went_on && !lossy && view.end().is_some_and(|end| end.time > connection.last.time.after(PATIENCE))
+    went_on && !lossy && view.end().is_some_and(|end| end.time > connection.last().time.after(PATIENCE))
 }

@@ -37,7 +37,7 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let ended = |row: &&NotificationRow| answer(row, NotificationResult::Unsubscribe).is_some();
-        let mut ended = view.notifications().filter(ended).peekable();
+        let mut ended = view.odd().filter(ended).peekable();
         if ended.peek().is_none() {
             continue;
         }

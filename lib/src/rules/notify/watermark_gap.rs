@@ -79,7 +79,7 @@ type Incomplete<'v> = BTreeMap<Option<&'v Arc<str>>, Vec<Timestamp>>;
 /// One of these may be the missing link.
 fn incomplete<'v>(view: &View<'v>) -> Incomplete<'v> {
     let mut times = Incomplete::new();
-    for row in view.facts.notifications.iter().filter(|row| row.copy_of.is_none() && !row.is_post()) {
+    for (_, row) in view.census.odd.iter().filter(|(_, row)| row.copy_of.is_none() && !row.is_post()) {
         times.entry(row.request_id()).or_default().push(row.first.time);
     }
     times.values_mut().for_each(|times| times.sort_unstable());
@@ -101,6 +101,6 @@ fn is_excused(
     partly
         || view.sight.lost_something(after.listener.port, from, to)
         || view.sight.clock_jumped(before.last, after.first)
-        || view.sight.seen(from, to).len() > 1
+        || !view.sight.saw_all(from, to)
         || view.counted_drops() > 0
 }

@@ -102,7 +102,7 @@ impl<'v> Ends<'v> {
             return None;
         }
         let sender = connection.side(if connection.orig == sent.source { Dir::Orig } else { Dir::Resp });
-        let ended = connection.close != Close::Open || self.outlasts(self.exchange, connection.last.time);
+        let ended = connection.close != Close::Open || self.outlasts(self.exchange, connection.last().time);
         if sender.unanswered {
             return (ended || sender.retransmitted > 0).then_some(Fate::Lost(Loss::Unacknowledged));
         }
@@ -135,7 +135,7 @@ impl<'v> Ends<'v> {
 fn refusals(cuc: &VantageFacts) -> Vec<(Timestamp, Endpoint)> {
     let refused = |row: &&Connection| !matches!(outcome(row), None | Some(Outcome::Connected));
     let refused = cuc.connections.iter().filter(refused);
-    let mut refusals: Vec<_> = refused.map(|row| (row.first.time, row.resp)).collect();
+    let mut refusals: Vec<_> = refused.map(|row| (row.first().time, row.resp)).collect();
     refusals.sort_unstable();
     refusals
 }
@@ -148,7 +148,7 @@ pub(super) fn vain(
     let failed = |row: &&Connection| !matches!(outcome(row), None | Some(Outcome::Connected));
     let failed = exchange.connections.iter().filter(failed);
     let mut vain: Vec<_> =
-        failed.map(|row| (row.first.time, row.orig.ip, tries.get(&row.id).copied())).collect();
+        failed.map(|row| (row.first().time, row.orig.ip, tries.get(&row.id).copied())).collect();
     vain.sort_by_key(|(at, ..)| *at);
     vain
 }

@@ -92,8 +92,8 @@ impl<'v> Tries<'v> {
     }
 
     fn would_have_seen(&self, row: &Connection) -> bool {
-        let last = row.last_syn().unwrap_or(row.first);
-        self.witness.would_have_seen((row.first, last), -SHORTLY..SHORTLY, [row.resp.port])
+        let last = row.last_syn().unwrap_or(row.first());
+        self.witness.would_have_seen((row.first(), last), -SHORTLY..SHORTLY, [row.resp.port])
     }
 
     /// Whether the other capture would have shown the SYN, had it arrived: others that went the same way did, or

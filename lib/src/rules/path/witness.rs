@@ -66,7 +66,7 @@ impl<'v> Witness<'v> {
             let (one, two) = (step.before.time.min(step.after.time), step.before.time.max(step.after.time));
             one <= to && two >= from
         });
-        runs && !between_files && !set && sight.seen(from, to).len() == 1
+        runs && !between_files && !set && sight.saw_all(from, to)
     }
 }
 

@@ -146,7 +146,7 @@ impl<'a> Server<'a> {
         let mut spans: HashMap<(IpAddr, u16), (Moment, Moment)> = HashMap::new();
         for Failure { connection, .. } in failures {
             let key = (connection.orig.ip, connection.resp.port);
-            spans.entry(key).or_insert((connection.first, connection.first)).1 = connection.first;
+            spans.entry(key).or_insert((connection.first(), connection.first())).1 = connection.first();
         }
         let ports: HashSet<u16> = spans.keys().map(|(_, port)| *port).collect();
         let accepted = self.attempts.iter().filter(|(connection, outcome)| {
@@ -154,7 +154,7 @@ impl<'a> Server<'a> {
         });
         let mut others = Others::default();
         for (connection, _) in accepted {
-            let at = connection.first.frame;
+            let at = connection.first().frame;
             others.clients.insert(connection.orig.ip);
             match spans.get(&(connection.orig.ip, connection.resp.port)) {
                 Some((first, _)) if at < first.frame => others.before += 1,
@@ -216,5 +216,5 @@ fn settle<'a>(row: &mut Vec<Failure<'a>>, found: &mut Vec<Failure<'a>>) {
 }
 
 fn is_at_the_end(connection: &Connection, end: Option<Moment>) -> bool {
-    end.is_some_and(|end| end.time < connection.first.time.after(TAIL))
+    end.is_some_and(|end| end.time < connection.first().time.after(TAIL))
 }

@@ -99,7 +99,7 @@ fn unanswered(
 ) -> Option<Draft> {
     let first = rows.iter().map(|(_, pings)| pings.first).min_by_key(|at| at.frame)?;
     let answered: u64 = rows.iter().map(|(row, _)| row.echo_replies).sum();
-    let working = hosts.working.get(&server).filter(|c| answered == 0 || c.last.frame > first.frame);
+    let working = hosts.working.get(&server).filter(|c| answered == 0 || c.last().frame > first.frame);
     if working.is_some() && answered > 0 {
         // Single pings get lost; the host is there.
         return None;
@@ -143,7 +143,7 @@ fn unanswered(
         Some(connection) => draft
             .severity(Severity::Info)
             .remedy("Permit ICMP echo from IM and Presence to Exchange, else its test fails although the integration works.")
-            .evidence(view, Some(connection.id), connection.last, "a connection of the host that works"),
+            .evidence(view, Some(connection.id), connection.last(), "a connection of the host that works"),
         None if !is_exchange => draft
             .severity(Severity::Info)
             .confidence(Confidence::Possible)

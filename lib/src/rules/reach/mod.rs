@@ -132,7 +132,7 @@ fn judge(mut draft: Draft, failures: &[Failure<'_>], proven: bool, accepted_afte
 fn show(draft: Draft, view: &View<'_>, failure: &Failure<'_>) -> Draft {
     let connection = failure.connection;
     let flow = Some(connection.id);
-    let syn = connection.syn.as_ref().map_or(connection.first, |syn| syn.at);
+    let syn = connection.syn.as_ref().map_or(connection.first(), |syn| syn.at);
     let draft = draft.evidence(view, flow, syn, "SYN");
     let (at, note) = match failure.answer {
         Answer::Nothing => {

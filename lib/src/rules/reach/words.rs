@@ -96,11 +96,11 @@ fn tried(failures: &[Failure<'_>], others: &Others, clients: &BTreeSet<IpAddr>) 
     let by = listed(clients);
     match failures {
         [] => String::new(),
-        [one] => format!("An attempt by {by} at {} failed.", one.connection.first.time.in_words()),
+        [one] => format!("An attempt by {by} at {} failed.", one.connection.first().time.in_words()),
         [first, .., last] => format!(
             "From {} to {}, {} of {} attempts by {by} failed.",
-            first.connection.first.time.in_words(),
-            last.connection.first.time.in_words(),
+            first.connection.first().time.in_words(),
+            last.connection.first().time.in_words(),
             failures.len(),
             failures.len() + others.within,
         ),

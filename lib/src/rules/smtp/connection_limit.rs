@@ -68,8 +68,8 @@ fn open(view: &View<'_>, refused: &SmtpRow) -> (usize, usize) {
     let is_open = |connection: &&Connection| {
         connection.resp == refused.server
             && matches!(connection.handshake, Handshake::Full | Handshake::None)
-            && connection.first.time <= refused.first.time
-            && (connection.close == Close::Open || connection.last.time >= refused.first.time)
+            && connection.first().time <= refused.first.time
+            && (connection.close == Close::Open || connection.last().time >= refused.first.time)
             && connection.id != refused.flow
             && !turned_away.contains(&connection.id)
     };

@@ -139,7 +139,7 @@ pub(super) fn silence(view: &View<'_>, row: &HandshakeRow) -> Option<Silence> {
         _ => return None,
     };
     // Before TLS somebody else may have spoken: a proxy, or the server itself (STARTTLS).
-    let is_bare = view.facts.protocols.get(&row.flow).is_none_or(|name| *name == "tls");
+    let is_bare = view.facts.protocol(row.flow).is_none_or(|name| name == "tls");
     if is_bare && side.bytes > 0 {
         // It did answer, in clear.
         return None;

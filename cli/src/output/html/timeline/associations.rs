@@ -60,7 +60,7 @@ fn lane(story: &Story<'_>, vantage: &VantageFacts, association: &Association) ->
             order.len() - 1
         });
         let seen = vantage.connection(connection.flow)?;
-        Some(Bar { class: LOOKS[place.min(LOOKS.len() - 1)], from: seen.first.time, to: seen.last.time })
+        Some(Bar { class: LOOKS[place.min(LOOKS.len() - 1)], from: seen.first().time, to: seen.last().time })
     });
     let bars = bars.collect();
     let rows = connections.iter().flat_map(|connection| mapi.rows_of(connection));

@@ -22,7 +22,7 @@ pub(super) fn channels<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>) {
         let other =
             connections.iter().find_map(|other| Some((*other, first.identity.differs(&other.identity)?)));
         let Some((other, difference)) = other else { continue };
-        let begin = |connection: &RpcConnection| view.connection(connection.flow).map(|row| row.first);
+        let begin = |connection: &RpcConnection| view.connection(connection.flow).map(|row| row.first());
         let (Some(one), Some(two)) = (begin(first), begin(other)) else { continue };
         proofs.push(Proof {
             kind: Kind::Http,

@@ -13,7 +13,7 @@ pub(super) fn split_connections<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>
         let server = if row.resp == connection.server { Dir::Resp } else { Dir::Orig };
         let side = row.side(server);
         let own = side.mac.map(|mac| Sender { mac, ttl: side.ttl });
-        let other = side.other_mac.as_deref().map(|&(mac, ttl, at)| (Sender { mac, ttl }, at));
+        let other = side.rare().other_mac.map(|(mac, ttl, at)| (Sender { mac, ttl }, at));
         let (text, at) = match (own, other, row.rare().other_syn_ack) {
             (_, _, Some(at)) => {
                 ("two SYN/ACKs with different initial sequence numbers answer its SYN".to_owned(), at)
@@ -39,7 +39,7 @@ pub(super) fn split_connections<'v>(view: &View<'v>, proofs: &mut Vec<Proof<'v>>
             connections: vec![connection],
             group: None,
             frames: vec![
-                (connection.flow, side.first.unwrap_or(row.first), "first packet of the server".to_owned()),
+                (connection.flow, side.first.unwrap_or(row.first()), "first packet of the server".to_owned()),
                 (connection.flow, at, "a packet of another machine".to_owned()),
             ],
         });
