@@ -35,7 +35,16 @@ pub struct Coverage {
     pub hosts: BTreeMap<IpAddr, Host>,
     /// The same of pairs of hosts, with port 0, while it is read: a tree of hosts took a tenth of the time of a capture
     /// full of media streams, and to look both up three times what it takes for the pair.
-    met: HashMap<FlowKey, Pair, RandomState>,
+    met: Met,
+}
+
+/// Pairs of hosts, each with what was seen between them.
+#[derive(Clone, Debug, Default)]
+struct Met {
+    pairs: Vec<(FlowKey, Pair)>,
+    places: HashMap<FlowKey, usize, RandomState>,
+    /// The place of the last one: media streams come in runs.
+    latest: usize,
 }
 
 /// A stretch without a packet of anyone.
@@ -135,21 +144,17 @@ impl Coverage {
     /// Counts a packet that is not TCP; what TCP shows of a host stands in the connections.
     pub(crate) fn datagram(&mut self, src: IpAddr, dst: IpAddr, time: Timestamp) {
         let (key, from_low) = FlowKey::between((&src, 0), (&dst, 0));
-        let sent = [u64::from(from_low), u64::from(!from_low)];
-        if let Some(pair) = self.met.get_mut(&key) {
-            pair.sent[0] += sent[0];
-            pair.sent[1] += sent[1];
+        if let Some(pair) = self.met.pair(key, time) {
+            pair.sent[usize::from(!from_low)] += 1;
             pair.first = pair.first.min(time);
             pair.last = pair.last.max(time);
-        } else if self.met.len() < PAIRS {
-            self.met.insert(key, Pair { sent, first: time, last: time });
         }
     }
 
     /// The capture ends.
     pub(crate) fn finish(mut self) -> Self {
         self.keep_longest();
-        for (key, Pair { sent: [from_low, from_high], first, last }) in std::mem::take(&mut self.met) {
+        for (key, Pair { sent: [from_low, from_high], first, last }) in std::mem::take(&mut self.met).pairs {
             for (end, sent, received) in [(key.low(), from_low, from_high), (key.high(), from_high, from_low)]
             {
                 let host = self.hosts.entry(end.ip).or_insert(Host { first, last, ..Host::default() });
@@ -168,6 +173,28 @@ impl Coverage {
             (Some(first), Some(last)) => last.time.seconds_since(first.time),
             _ => 0.0,
         }
+    }
+}
+
+impl Met {
+    /// What was seen between two hosts, which may be new at that time; `None` where there are too many.
+    fn pair(&mut self, key: FlowKey, time: Timestamp) -> Option<&mut Pair> {
+        if self.pairs.get(self.latest).is_none_or(|(latest, _)| *latest != key) {
+            self.latest = self.place(key, time)?;
+        }
+        self.pairs.get_mut(self.latest).map(|(_, pair)| pair)
+    }
+
+    fn place(&mut self, key: FlowKey, time: Timestamp) -> Option<usize> {
+        if let Some(place) = self.places.get(&key) {
+            return Some(*place);
+        }
+        if self.pairs.len() == PAIRS {
+            return None;
+        }
+        self.pairs.push((key, Pair { sent: [0; 2], first: time, last: time }));
+        self.places.insert(key, self.pairs.len() - 1);
+        Some(self.pairs.len() - 1)
     }
 }
 

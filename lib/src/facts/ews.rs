@@ -132,7 +132,7 @@ impl Calls {
         let Some(interface) = interface(seen) else {
             return;
         };
-        let (request, reply) = (seen.request.as_ref(), seen.reply.as_ref());
+        let (request, reply) = (seen.request.as_deref(), seen.reply.as_deref());
         let Some((first, last)) = request
             .map(|request| (request.first, request.last))
             .or_else(|| reply.map(|reply| (reply.first, reply.first)))

@@ -174,6 +174,8 @@ struct Target {
     pid: Option<Arc<str>>,
 }
 
+/// Heads that a shard finds again by where they stand: the HTTP dissector knows as many in all.
+const HEADS: usize = 2048;
 /// What a row costs with the strings that are its own.
 const ROW_BYTES: u64 = 1024;
 
@@ -185,7 +187,7 @@ impl Notifications {
         Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
-            heads: Memo::new(limit),
+            heads: Memo::new(limit).with_places(HEADS),
             bodies: Memo::new(limit),
             ids: Memo::new(limit),
         }
@@ -193,7 +195,7 @@ impl Notifications {
 
     /// Keeps a transaction that is a push notification; others are not its business.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], transaction: &Transaction) {
-        let Some(request) = transaction.request.as_ref().filter(|request| is_notification(request)) else {
+        let Some(request) = transaction.request.as_deref().filter(|request| is_notification(request)) else {
             return;
         };
         let strings = self.strings.bytes() + self.heads.bytes() + self.bodies.bytes() + self.ids.bytes();
@@ -204,7 +206,7 @@ impl Notifications {
             Dir::Orig => (orig, resp),
             Dir::Resp => (resp, orig),
         };
-        let row = self.row(flow, source, listener, request, transaction.reply.as_ref());
+        let row = self.row(flow, source, listener, request, transaction.reply.as_deref());
         self.rows.push(row);
     }
 

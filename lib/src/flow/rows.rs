@@ -20,13 +20,14 @@ impl Rows {
         Rows { rows: Vec::new(), free: Vec::new(), ended: 0, limit }
     }
 
-    /// Takes a row and says where it stands.
-    pub(super) fn push(&mut self, row: Connection) -> u32 {
+    /// Takes a row and says where it stands. It is made there, and not moved.
+    #[inline(always)]
+    pub(super) fn push(&mut self, row: impl FnOnce() -> Connection) -> u32 {
         if let Some(place) = self.free.pop() {
-            self.rows[place as usize] = row;
+            self.rows[place as usize] = row();
             return place;
         }
-        self.rows.push(row);
+        self.rows.push(row());
         (self.rows.len() - 1) as u32
     }
 

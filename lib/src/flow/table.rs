@@ -107,7 +107,7 @@ impl<S> Slot<S> {
     ) -> Option<Live<'f, S>> {
         if let Seen::Lone(lone) = &self.seen {
             self.seen = lone.replay(&self.key, |syn| {
-                let row = rows.push(Connection::begun(lone.id(), syn));
+                let row = rows.push(|| Connection::begun(lone.id(), syn));
                 let mut flow = Box::new(Flow::new(syn, digest));
                 rows.live(row, &mut flow).first_packet(syn, store, receiver);
                 Seen::Flow(row, flow)
@@ -242,7 +242,7 @@ impl<S> Flows<S> {
         match Lone::new(id, packet) {
             Some(lone) => Seen::Lone(lone),
             None => Seen::Flow(
-                self.rows.push(Connection::begun(id, packet)),
+                self.rows.push(|| Connection::begun(id, packet)),
                 Box::new(Flow::new(packet, self.digest)),
             ),
         }
@@ -289,7 +289,7 @@ impl<S> Flows<S> {
     /// Finishes a row and says where it stands.
     fn end<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) -> u32 {
         match seen {
-            Seen::Lone(lone) => self.rows.push(lone.row(key, self.digest)),
+            Seen::Lone(lone) => self.rows.push(|| lone.row(key, self.digest)),
             Seen::Flow(row, mut flow) => {
                 self.rows.live(row, &mut flow).end(&mut self.store, receiver);
                 row

@@ -86,6 +86,7 @@ impl<'f> Way<'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn acknowledge(&mut self, tcp: &Tcp<'_>) {
         if tcp.has(Tcp::ACK) {
             self.peer.stream.acknowledged(tcp.ack);

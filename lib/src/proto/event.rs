@@ -14,7 +14,7 @@ use crate::flow::{Dir, Moment};
 #[non_exhaustive]
 pub enum Event {
     /// An HTTP request, its reply, or both (RFC 9110, 3.4).
-    Http(Box<Transaction>),
+    Http(Transaction),
     /// A fact of an IMAP connection, and the direction of its client.
     Imap(Dir, Box<imap::Fact>),
     /// An SMTP reply and the command that it answers.
@@ -32,9 +32,9 @@ pub struct Transaction {
     /// The direction in which the request goes.
     pub client: Dir,
     /// The request; `None` when only the reply was captured.
-    pub request: Option<Request>,
+    pub request: Option<Box<Request>>,
     /// The final (not 1xx) reply.
-    pub reply: Option<Reply>,
+    pub reply: Option<Box<Reply>>,
 }
 
 /// How far a message was captured.

@@ -138,7 +138,7 @@ impl Exchanges {
             if self.orphans.len() == ORPHANS
                 && let Some(oldest) = self.orphans.pop_front()
             {
-                self.emit_orphan(*oldest, out);
+                self.emit_orphan(oldest, out);
             }
             self.orphans.extend(reply);
             return;
@@ -157,7 +157,7 @@ impl Exchanges {
             self.emit(exchange, out);
         }
         while let Some(reply) = self.orphans.pop_front() {
-            self.emit_orphan(*reply, out);
+            self.emit_orphan(reply, out);
         }
     }
 
@@ -181,19 +181,19 @@ impl Exchanges {
             Part::Done(reply) => reply,
             _ => None,
         };
-        if let Some(request) = request {
-            self.push(Some(*request), reply.map(|reply| *reply), out);
+        if request.is_some() {
+            self.push(request, reply, out);
         }
     }
 
     /// Of a reply alone only what it says counts.
-    fn emit_orphan(&self, reply: Reply, out: &mut Vec<Event>) {
+    fn emit_orphan(&self, reply: Box<Reply>, out: &mut Vec<Event>) {
         if reply.ews.is_some() {
             self.push(None, Some(reply), out);
         }
     }
 
-    fn push(&self, request: Option<Request>, reply: Option<Reply>, out: &mut Vec<Event>) {
-        out.push(Event::Http(Box::new(Transaction { client: self.client, request, reply })));
+    fn push(&self, request: Option<Box<Request>>, reply: Option<Box<Reply>>, out: &mut Vec<Event>) {
+        out.push(Event::Http(Transaction { client: self.client, request, reply }));
     }
 }

@@ -116,7 +116,7 @@ impl Wire {
         let at = self.at();
         self.session.end(close, at, &mut self.out);
         let take = |event| match event {
-            Event::Http(transaction) => Some(*transaction),
+            Event::Http(transaction) => Some(transaction),
             // Any bytes may look like another protocol.
             _ => None,
         };
