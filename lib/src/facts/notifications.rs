@@ -174,8 +174,8 @@ struct Target {
     pid: Option<Arc<str>>,
 }
 
-/// Heads that a shard finds again by where they stand: the HTTP dissector knows as many in all.
-const HEADS: usize = 2048;
+/// Heads, and bodies, that a shard finds again by where they stand: the HTTP dissector knows as many in all.
+const PLACES: usize = 2048;
 /// What a row costs with the strings that are its own.
 const ROW_BYTES: u64 = 1024;
 
@@ -187,8 +187,8 @@ impl Notifications {
         Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
-            heads: Memo::new(limit).with_places(HEADS),
-            bodies: Memo::new(limit),
+            heads: Memo::new(limit).with_places(PLACES),
+            bodies: Memo::new(limit).with_places(PLACES),
             ids: Memo::new(limit),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Names are matched by namespace, never by prefix: Exchange, CUC and IM&P use different ones.
 
+mod again;
 mod calls;
 mod form;
 
@@ -42,12 +43,17 @@ fn text_fields(said: &mut Notification) -> [&mut Option<Arc<str>>; 3] {
     [&mut said.subscription_id, &mut said.previous_watermark, &mut said.watermark]
 }
 
-/// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it.
-pub(super) fn read(body: &[u8], whole: bool) -> Reading {
+/// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it. A body with a
+/// `digest` may be one that came before.
+pub(super) fn read(body: &[u8], whole: bool, digest: Option<u64>) -> Reading {
     if !whole {
         return parse(body, false);
     }
-    form::recognize(body).unwrap_or_else(|| parse(body, true))
+    let read = || form::recognize(body).unwrap_or_else(|| parse(body, true));
+    match digest {
+        Some(digest) => again::read(body, digest, read),
+        None => read(),
+    }
 }
 
 fn parse(body: &[u8], whole: bool) -> Reading {

@@ -127,15 +127,15 @@ mod tests {
             text in prop_oneof!["[a-zA-Z0-9+/=]{0,8}", "[<>&;! a\\[\\]\"'/-]{0,6}", "\\PC{0,2}"],
         ) {
             let original = tests::keep_alive("aWQ=", "AQAA", "AQAB");
-            read(original.as_bytes(), true);
+            read(original.as_bytes(), true, None);
             let body = changed(at, removed, &text);
-            prop_assert_eq!(read(&body, true), parse(&body, true));
+            prop_assert_eq!(read(&body, true, None), parse(&body, true));
         }
     }
 
     #[test]
     fn other_ids_and_watermarks_make_no_other_form() {
-        read(tests::keep_alive("a", "b", "c").as_bytes(), true);
+        read(tests::keep_alive("a", "b", "c").as_bytes(), true, None);
         let body = tests::keep_alive("other+id=", "other/w0", "w1");
         assert_eq!(super::recognize(body.as_bytes()), Some(parse(body.as_bytes(), true)));
         let spaced = tests::keep_alive(" a", "b", "c");

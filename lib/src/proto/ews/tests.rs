@@ -44,7 +44,7 @@ fn mail(watermark: &str, time: &str, item: &str) -> String {
 }
 
 fn sound(text: &str) -> Option<Ews> {
-    let reading = read(text.as_bytes(), true);
+    let reading = read(text.as_bytes(), true, None);
     assert_eq!(reading.malformed, None, "{text}");
     reading.ews
 }
@@ -57,7 +57,7 @@ fn notification(text: &str) -> Notification {
 }
 
 fn fault(text: impl AsRef<[u8]>) -> Option<Malformed> {
-    read(text.as_ref(), true).malformed
+    read(text.as_ref(), true, None).malformed
 }
 
 #[test]
@@ -160,14 +160,14 @@ fn encodings() {
         le,
         be,
     ] {
-        let reading = read(&bytes, true);
+        let reading = read(&bytes, true, None);
         assert_eq!((reading.ews, reading.malformed), (wanted.clone(), None), "{:?}", &bytes[..8]);
     }
     let latin = text.replace("?>", " encoding='iso-8859-1'?>").replace(">id<", ">\u{fffd}<");
     let bytes: Vec<u8> = latin.as_bytes().to_vec();
     let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).unwrap();
     let bytes = [&bytes[..at], b"\xe9", &bytes[at + 3..]].concat();
-    match read(&bytes, true).ews {
+    match read(&bytes, true, None).ews {
         Some(Ews::Notification(said)) => assert_eq!(said.subscription_id.as_deref(), Some("é")),
         other => panic!("{other:?}"),
     }
@@ -225,10 +225,10 @@ fn broken_messages_are_said_and_cut_ones_are_not() {
     for end in 0..text.len() {
         let cut = &text.as_bytes()[..end];
         assert_eq!(fault(cut), Some(Malformed::Xml), "{end}");
-        assert_eq!(read(cut, false).malformed, None, "{end}");
+        assert_eq!(read(cut, false, None).malformed, None, "{end}");
     }
     let past_the_id = text.find("<t:Prev").unwrap();
-    match read(&text.as_bytes()[..past_the_id], false).ews {
+    match read(&text.as_bytes()[..past_the_id], false, None).ews {
         Some(Ews::Notification(said)) => assert_eq!(said.subscription_id.as_deref(), Some("id")),
         other => panic!("{other:?}"),
     }

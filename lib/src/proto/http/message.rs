@@ -163,16 +163,16 @@ fn service(fields: Fields<'_>) -> ServiceFields {
     }
 }
 
-/// What the end of a message says about it; `state` is that of its head.
-pub(super) fn conclude(end: &End<'_>, state: State) -> (State, Option<Ews>) {
+/// What the end of a message says about it; `state` is that of its head, `digest` that of its body if it was taken.
+pub(super) fn conclude(end: &End<'_>, state: State, digest: Option<u64>) -> (State, Option<Ews>) {
     let bytes = end.body.unwrap_or_default();
     let is_whole = end.state == State::Complete;
     let reading = match bytes {
         // Log-in by NTLM sends requests without a body first.
         [] => Reading::default(),
         _ => match end.coding.decode(bytes) {
-            Some(decoded) => ews::read(&decoded.bytes, is_whole && decoded.is_whole),
-            None => ews::read(bytes, is_whole),
+            Some(decoded) => ews::read(&decoded.bytes, is_whole && decoded.is_whole, None),
+            None => ews::read(bytes, is_whole, digest),
         },
     };
     let state = match (&end.state, state) {

@@ -61,7 +61,7 @@ impl Role for Requests<'_> {
         exchange.request = Part::Done(request.map(|mut request| {
             request.last = end.last;
             request.body = message::body(&end);
-            (request.state, request.ews) = message::conclude(&end, request.state);
+            (request.state, request.ews) = message::conclude(&end, request.state, Some(request.body.digest));
             request
         }));
         self.exchanges.request_ends(self.out);
@@ -111,7 +111,7 @@ impl Role for Replies<'_> {
         // An interim reply that broke off answers nothing.
         let reply = reply.map(|mut reply| {
             reply.last = end.last;
-            (reply.state, reply.ews) = message::conclude(&end, reply.state);
+            (reply.state, reply.ews) = message::conclude(&end, reply.state, None);
             reply
         });
         self.current.lost = lost && to.is_none();
