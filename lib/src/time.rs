@@ -42,6 +42,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Whether it is not before `earlier`, and at most so many nanoseconds after it.
+    pub(crate) const fn follows(self, earlier: Timestamp, within: i64) -> bool {
+        // Without a sign, no difference is too large.
+        self.0 >= earlier.0 && self.0.wrapping_sub(earlier.0) as u64 <= within as u64
+    }
+
     /// Signed seconds from `earlier` to `self`.
     pub fn seconds_since(self, earlier: Timestamp) -> f64 {
         self.since(earlier) as f64 / NANOS as f64
@@ -290,5 +296,15 @@ mod tests {
         }
         assert_eq!(compact(Duration::from_secs(5430)), "1h30m30s");
         assert_eq!(spoken(598.0), "9 min 58 s");
+    }
+
+    #[test]
+    fn what_follows_lies_between_both_moments() {
+        let at = Timestamp::from_nanos;
+        let limits = [i64::MIN, i64::MIN + 1, -21, -20, -1, 0, 1, 19, 20, 21, i64::MAX - 1, i64::MAX];
+        for (earlier, later) in limits.iter().flat_map(|a| limits.iter().map(move |b| (*a, *b))) {
+            let exact = i128::from(later) - i128::from(earlier);
+            assert_eq!(at(later).follows(at(earlier), 20), (0..=20).contains(&exact), "{earlier} {later}");
+        }
     }
 }

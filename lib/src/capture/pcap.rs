@@ -95,33 +95,35 @@ impl Walk for Pcap {
         heads: &mut Vec<Head>,
         info: &mut FileInfo,
     ) -> (usize, Stop) {
-        loop {
+        let mut frame = info.last_frame;
+        let stop = loop {
             let rest = &window.bytes[at..];
             let Some(header) = rest.first_chunk::<RECORD_HEADER>() else {
-                return (at, Stop::Short(self.record_header));
+                break Stop::Short(self.record_header);
             };
             let fields = self.fields(header);
             if fields.captured > MAX_PACKET {
-                return (at, Stop::Corrupt(format!("a record of {} bytes", fields.captured)));
+                break Stop::Corrupt(format!("a record of {} bytes", fields.captured));
             }
             let length = self.record_header + fields.captured as usize;
             if rest.len() < length {
-                return (at, Stop::Short(length));
+                break Stop::Short(length);
             }
-            if *header == [0; RECORD_HEADER] {
+            if fields.captured == 0 && *header == [0; RECORD_HEADER] {
                 // Blocks that were never written to disk. Wireshark counts them as frames, and so must we.
+                info.last_frame = frame;
                 info.damage(info.damage_here(
                     window.offset_of(at),
                     length as u64,
                     "zeros instead of records",
                 ));
-                info.last_frame += 1;
+                frame += 1;
                 at += length;
                 continue;
             }
-            info.last_frame += 1;
+            frame += 1;
             heads.push(Head {
-                frame: info.last_frame,
+                frame,
                 time: self.time(&fields),
                 timed: true,
                 glance: None,
@@ -132,7 +134,9 @@ impl Walk for Pcap {
                 original: fields.original,
             });
             at += length;
-        }
+        };
+        info.last_frame = frame;
+        (at, stop)
     }
 
     fn probe(&self, bytes: &[u8]) -> Probe {

@@ -97,7 +97,7 @@ impl Coverage {
             return;
         }
         match self.last {
-            Some(last) if at.time >= last.time && at.time.since(last.time) <= SILENCE => self.last = Some(at),
+            Some(last) if at.time.follows(last.time, SILENCE) => self.last = Some(at),
             Some(last) => self.step(last, at),
             None => (self.first, self.last) = (Some(at), Some(at)),
         }

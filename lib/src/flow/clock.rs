@@ -63,6 +63,9 @@ impl SenderClock {
     }
 }
 
+/// Two NOPs and the kind and length of a timestamp option.
+const ALONE: u32 = 0x0101_080a;
+
 /// The value of the timestamp option. Nearly all stacks send it behind two NOPs and nothing else.
 #[inline]
 fn timestamp(options: &[u8]) -> Option<u32> {
@@ -70,7 +73,7 @@ fn timestamp(options: &[u8]) -> Option<u32> {
         return None;
     }
     match options.as_chunks() {
-        ([[1, 1, 8, 10], value, _], []) => Some(u32::from_be_bytes(*value)),
+        ([kind, value, _], []) if u32::from_be_bytes(*kind) == ALONE => Some(u32::from_be_bytes(*value)),
         _ => searched(options),
     }
 }

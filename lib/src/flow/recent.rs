@@ -12,8 +12,11 @@ const REMEMBERED: usize = 32;
 /// The last slices of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    /// At first in their order; once there are as many as are remembered, the oldest is at `next`.
-    slices: Vec<Slice>,
+    /// Most answers are one slice, for which nothing is allocated.
+    first: Slice,
+    /// At first in their order; once there are as many as are remembered, the oldest is at `next`, where the first one
+    /// is at 0.
+    others: Vec<Slice>,
     next: usize,
 }
 
@@ -31,16 +34,20 @@ impl Recent {
             return;
         };
         let slice = Slice { offset, length, fingerprint: fingerprint(bytes) };
-        match self.slices.get_mut(self.next) {
-            Some(oldest) => *oldest = slice,
-            None => self.slices.push(slice),
+        match self.next.checked_sub(1) {
+            None => self.first = slice,
+            Some(place) => match self.others.get_mut(place) {
+                Some(oldest) => *oldest = slice,
+                None => self.others.push(slice),
+            },
         }
         self.next = (self.next + 1) % REMEMBERED;
     }
 
     /// Whether `bytes`, a later copy of the stream from `offset` on, differ from what was handed on.
     pub(super) fn contradict(&self, offset: u64, bytes: &[u8]) -> bool {
-        self.slices.iter().filter(|slice| slice.length > 0).any(|slice| {
+        let slices = std::iter::once(&self.first).chain(&self.others);
+        slices.filter(|slice| slice.length > 0).any(|slice| {
             let copy = slice.offset.checked_sub(offset).and_then(|from| {
                 let from = usize::try_from(from).ok()?;
                 bytes.get(from..)?.get(..slice.length as usize)
@@ -70,5 +77,16 @@ mod tests {
         assert!(recent.contradict(8, b"..aBc"));
         assert!(!recent.contradict(11, b"XX"), "covers no slice whole");
         assert!(!recent.contradict(100, b"abc"));
+    }
+
+    #[test]
+    fn the_last_slices_are_known() {
+        let mut recent = Recent::default();
+        let known = |recent: &Recent| (0..100).filter(|at| recent.contradict(*at, b"~")).collect::<Vec<_>>();
+        for at in 0..=80 {
+            let from = u64::from(at).saturating_sub(REMEMBERED as u64);
+            assert_eq!(known(&recent), (from..u64::from(at)).collect::<Vec<_>>());
+            recent.push(at.into(), &[at]);
+        }
     }
 }

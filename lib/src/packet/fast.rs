@@ -58,7 +58,9 @@ pub(crate) fn glimpse(link: LinkType, frame: &[u8]) -> Option<Glimpse> {
 fn plain_headers(link: LinkType, frame: &[u8]) -> Option<&[u8; 54]> {
     let h: &[u8; 54] = frame.first_chunk()?;
     let is_fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff != 0;
-    let is_plain = link == link::ETHERNET && (h[12], h[13], h[14]) == (0x08, 0x00, 0x45) && !is_fragment;
+    // One comparison of IPv4 and a header without options, not three.
+    let is_ip = u32::from_be_bytes([h[12], h[13], h[14], 0]) == 0x0800_4500;
+    let is_plain = link == link::ETHERNET && is_ip && !is_fragment;
     is_plain.then_some(h)
 }
 
