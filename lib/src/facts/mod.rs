@@ -132,21 +132,31 @@ impl VantageFacts {
             mut limits,
         } = learnt;
         let threads = config.threads();
-        let ((mut notifications, full), connections) =
-            parallel::join(threads, || notifications.finish(), || Connections::new(connections));
-        let (limit, hits) = pings.limit();
-        let ((imap, imap_full), (reachability, vantage)) = parallel::join(
+        let (((mut notifications, full), protocols), connections) = parallel::join(
             threads,
-            || imap.finish(&connections, &config.ports, coverage.first),
+            || {
+                protocols.sort_by_key(|(flow, _)| *flow);
+                (notifications.finish(), protocols)
+            },
+            || Connections::new(connections),
+        );
+        let (limit, hits) = pings.limit();
+        let ((notifications, mut subscriptions), ((imap, imap_full), reachability, vantage)) = parallel::join(
+            threads,
             || {
                 copies::mark(&mut notifications, &connections);
+                let subscriptions = subscriptions::group(&notifications);
+                (notifications, subscriptions)
+            },
+            || {
                 let (mut attempts, mut untouched) =
                     (Attempts::new(&config.ports), Untouched::new(&config.ports));
                 for connection in connections.on(config.ports.all()) {
                     attempts.add(connection);
                     untouched.add(connection);
                 }
-                (attempts.finish(pings), untouched.vantage())
+                let imap = imap.finish(&connections, &config.ports, coverage.first);
+                (imap, attempts.finish(pings), untouched.vantage())
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);
@@ -158,8 +168,6 @@ impl VantageFacts {
         limits.push(full);
         let (mapi, full) = Mapi::new(rpcs, &connections);
         limits.push(full);
-        protocols.sort_by_key(|(flow, _)| *flow);
-        let mut subscriptions = subscriptions::group(&notifications);
         ews::tell(&ews, &mut subscriptions);
         VantageFacts {
             vantage,

@@ -60,6 +60,12 @@ impl<T> Table<T> {
         Iter { parts: &self.parts, order: self.order.iter() }
     }
 
+    /// The rows in so many parts of about the same size, one after the other.
+    pub(crate) fn split_into(&self, parts: usize) -> Vec<Iter<'_, T>> {
+        let size = self.len().div_ceil(parts.max(1)).max(1);
+        self.order.chunks(size).map(|order| Iter { parts: &self.parts, order: order.iter() }).collect()
+    }
+
     /// The rows for which `is_before` holds, and those after them: it must hold for all up to some row only.
     pub(crate) fn split(&self, is_before: impl Fn(&T) -> bool) -> (Iter<'_, T>, Iter<'_, T>) {
         let middle = self.order.partition_point(|place| is_before(row(&self.parts, *place)));
@@ -171,6 +177,10 @@ mod tests {
         assert_eq!(table.iter().copied().collect::<Vec<_>>(), [1, 3, 4, 5, 9]);
         assert_eq!(table.iter().rev().copied().collect::<Vec<_>>(), [9, 5, 4, 3, 1]);
         assert_eq!((table.len(), table[2], table.get(5)), (5, 4, None));
+        let halves: Vec<Vec<i32>> =
+            table.split_into(2).into_iter().map(|half| half.copied().collect()).collect();
+        assert_eq!(halves, [vec![1, 3, 4], vec![5, 9]]);
+        assert_eq!((table.split_into(0).len(), table.split_into(9).len()), (1, 5));
         table[1] = 2;
         assert_eq!(format!("{table:?}"), "[1, 2, 4, 5, 9]");
     }

@@ -28,7 +28,7 @@ impl<S> Flow<S> {
     pub(super) fn new(packet: &Arriving<'_>, digest: bool) -> Self {
         Flow {
             orig_is_low: packet.from_low != answers(packet),
-            halves: [(); 2].map(|()| Half::new(digest)),
+            halves: [Half::new(digest), Half::new(digest)],
             copies: Copies::default(),
             reader: Reader::Unasked,
         }

@@ -228,7 +228,15 @@ impl Probing {
 fn by_port(ends: Ends) -> impl Iterator<Item = &'static Protocol> {
     let (orig, resp) = (ends.orig.port, ends.resp.port);
     let claims = |protocol: &Protocol| protocol.ports.iter().any(|port| *port == orig || *port == resp);
-    let claims = PROTOCOLS.each_ref().map(claims);
-    let those = move |claim| PROTOCOLS.iter().zip(claims).filter(move |(_, claims)| *claims == claim);
-    those(true).chain(those(false)).map(|(protocol, _)| protocol)
+    // One bit for each, and behind them one for each of the others: every first segment comes through here.
+    let claiming = PROTOCOLS.iter().rfold(0_u32, |bits, protocol| bits << 1 | u32::from(claims(protocol)));
+    let all = (1 << PROTOCOLS.len()) - 1;
+    let mut left = claiming | (all & !claiming) << PROTOCOLS.len();
+    std::iter::from_fn(move || {
+        let next = left.trailing_zeros() as usize % PROTOCOLS.len();
+        (left != 0).then(|| {
+            left &= left - 1;
+            &PROTOCOLS[next]
+        })
+    })
 }

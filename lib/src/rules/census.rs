@@ -6,11 +6,12 @@ use super::notify::may_be_windows;
 use crate::config::Config;
 use crate::facts::{NotificationRow, Outcome, VantageFacts, outcome};
 use crate::flow::{Connection, Side};
+use crate::parallel;
 use crate::proto::{NotificationResult, State};
 use crate::time::nanos;
 
 /// The rows of a vantage point that are worth a second look.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Census<'a> {
     /// The attempts that failed.
     pub(crate) failed: Vec<&'a Connection>,
@@ -20,8 +21,8 @@ pub(crate) struct Census<'a> {
     pub(crate) incomplete: Vec<&'a Connection>,
     /// Those of which packets were captured twice.
     pub(crate) doubled: Vec<&'a Connection>,
-    /// Whether the capture shows only one direction of most connections that carried anything.
-    pub(crate) is_one_way: bool,
+    /// Of how many more connections one direction was captured than both.
+    one_more: i64,
     /// By stream number, whether the SYN may be of a Windows stack; `None` where there is no SYN.
     pub(crate) windows: Vec<Option<bool>>,
     /// The notifications about which anything is out of the ordinary, with their places: nearly all are captured whole,
@@ -31,19 +32,32 @@ pub(crate) struct Census<'a> {
 
 impl<'a> Census<'a> {
     pub(super) fn new(facts: &'a VantageFacts, config: &Config) -> Self {
-        let slow = nanos(config.slow_reply);
-        let odd = facts.notifications.iter().enumerate().filter(|(_, row)| !is_ordinary(row, slow));
-        let mut census = Census {
-            failed: Vec::new(),
-            failed_ports: BTreeSet::new(),
-            incomplete: Vec::new(),
-            doubled: Vec::new(),
-            is_one_way: false,
-            windows: Vec::with_capacity(facts.connections.len()),
-            odd: odd.collect(),
-        };
-        let mut one_more = 0_i64;
-        for connection in &facts.connections {
+        let (threads, slow) = (config.threads(), nanos(config.slow_reply));
+        let (odd, parts) = parallel::join(
+            threads,
+            || {
+                let rows = facts.notifications.iter().enumerate();
+                rows.filter(|(_, row)| !is_ordinary(row, slow)).collect()
+            },
+            || {
+                parallel::map(threads, &facts.connections.split_into(threads), |rows| {
+                    Census::of(rows.clone())
+                })
+            },
+        );
+        let all = parts.into_iter().reduce(Census::followed_by).unwrap_or_default();
+        Census { odd, ..all }
+    }
+
+    /// Whether the capture shows only one direction of most connections that carried anything.
+    pub(crate) fn is_one_way(&self) -> bool {
+        self.one_more > 0
+    }
+
+    fn of(connections: impl Iterator<Item = &'a Connection>) -> Self {
+        let mut census = Census::default();
+        census.windows.reserve(connections.size_hint().0);
+        for connection in connections {
             if is_failed(connection) {
                 census.failed.push(connection);
                 census.failed_ports.insert(connection.resp.port);
@@ -55,14 +69,23 @@ impl<'a> Census<'a> {
                 census.doubled.push(connection);
             }
             census.windows.push(connection.syn.as_ref().map(may_be_windows));
-            one_more += match directions(connection) {
+            census.one_more += match directions(connection) {
                 Some(Directions::One) => 1,
                 Some(Directions::Both) => -1,
                 None => 0,
             };
         }
-        census.is_one_way = one_more > 0;
         census
+    }
+
+    fn followed_by(mut self, later: Self) -> Self {
+        self.failed.extend(later.failed);
+        self.failed_ports.extend(later.failed_ports);
+        self.incomplete.extend(later.incomplete);
+        self.doubled.extend(later.doubled);
+        self.windows.extend(later.windows);
+        self.one_more += later.one_more;
+        self
     }
 }
 

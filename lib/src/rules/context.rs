@@ -222,6 +222,6 @@ impl<'a> View<'a> {
 
     /// Whether the capture shows only one direction of most connections that carried anything.
     pub fn is_one_way(&self) -> bool {
-        self.census.is_one_way
+        self.census.is_one_way()
     }
 }
