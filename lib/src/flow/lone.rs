@@ -71,6 +71,7 @@ impl Lone {
     }
 
     /// The row that its flow would have, were it to end now.
+    #[inline(always)]
     pub(super) fn row(&self, key: &FlowKey, is_digesting: bool) -> Connection {
         let Lone { id, at, ttl, mac, .. } = *self;
         let (orig, resp) = self.ends(key);

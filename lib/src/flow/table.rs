@@ -222,9 +222,15 @@ impl<S> Flows<S> {
 
     /// Ends all flows, the oldest first, and gives the rows, in no order.
     pub(crate) fn finish<R: Receiver<State = S>>(mut self, receiver: &mut R) -> (Vec<Connection>, Overflows) {
-        self.flows.sort_unstable_by_key(|slot| slot.seen.id(&self.rows));
-        for Slot { key, seen } in std::mem::take(&mut self.flows) {
-            self.end(&key, seen, receiver);
+        // Places are moved, not slots, which are large; where ends were used again, they are a few rows in order.
+        let ids = self.flows.iter().map(|slot| slot.seen.id(&self.rows));
+        let mut order: Vec<(FlowId, usize)> = ids.zip(0..).collect();
+        order.sort_by_key(|(id, _)| *id);
+        let mut slots: Vec<Option<Slot<S>>> = std::mem::take(&mut self.flows).into_iter().map(Some).collect();
+        for (_, place) in order {
+            if let Some(Slot { key, seen }) = slots[place].take() {
+                self.end(&key, seen, receiver);
+            }
         }
         self.overflows.out_of_order = self.store.overflows;
         (self.rows.into_vec(), self.overflows)

@@ -59,8 +59,12 @@ impl<'a> Census<'a> {
         census.windows.reserve(connections.size_hint().0);
         for connection in connections {
             if is_failed(connection) {
+                // A flood is for one port.
+                let port = connection.resp.port;
+                if census.failed.last().is_none_or(|last| last.resp.port != port) {
+                    census.failed_ports.insert(port);
+                }
                 census.failed.push(connection);
-                census.failed_ports.insert(connection.resp.port);
             }
             if is_incomplete(connection) {
                 census.incomplete.push(connection);
