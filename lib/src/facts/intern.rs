@@ -101,8 +101,10 @@ impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
         {
             return found.clone();
         }
+        // A copy that nobody else holds will not come again.
+        let may_come_again = self.places > 0 && Arc::strong_count(key) > 1;
         let (found, is_known) = self.look_up(key, compute);
-        if is_known && self.places > 0 {
+        if is_known && may_come_again {
             self.lately.resize_with(self.places, || None);
             self.lately[place] = Some((Arc::clone(key), found.clone()));
         }
@@ -143,6 +145,7 @@ mod tests {
     #[test]
     fn where_keys_stand_changes_nothing_that_is_found() {
         let keys: Vec<Arc<u64>> = (0..600).map(|number| Arc::new(number % 7)).collect();
+        let _held: Vec<_> = keys.iter().step_by(2).map(Arc::clone).collect();
         for bound in [0, 3, 100] {
             let computed = [0, 1, 16].map(|places| {
                 let mut memo = Memo::new(bound).with_places(places);

@@ -222,7 +222,7 @@ impl<S> Flows<S> {
 
     /// Ends all flows, the oldest first, and gives the rows, in no order.
     pub(crate) fn finish<R: Receiver<State = S>>(mut self, receiver: &mut R) -> (Vec<Connection>, Overflows) {
-        // Places are moved, not slots, which are large; where ends were used again, they are a few rows in order.
+        // Places are moved, not slots, which are large; where ends were used again, they are a few runs in order.
         let ids = self.flows.iter().map(|slot| slot.seen.id(&self.rows));
         let mut order: Vec<(FlowId, usize)> = ids.zip(0..).collect();
         order.sort_by_key(|(id, _)| *id);
