@@ -79,7 +79,7 @@ impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
     }
 
     /// One that looks first whether the same copy of a key came lately, with places for so many. To look a long key up by
-    /// all that it says takes six hundred instructions.
+    /// all that it says takes several hundred instructions.
     pub(crate) fn with_places(self, places: usize) -> Self {
         Memo { places, ..self }
     }

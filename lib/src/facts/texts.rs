@@ -7,7 +7,7 @@ use ahash::RandomState;
 
 /// Texts, numbered in the order in which they first come.
 ///
-/// Most come again as the same copy: where a copy stands is looked up in a third of the time that its text takes.
+/// Most come again as the same copy, which is known by where it stands without being read.
 #[derive(Default)]
 pub(crate) struct Texts<'t> {
     by_place: HashMap<*const u8, usize, RandomState>,
