@@ -1,4 +1,4 @@
-//! A few things that were read lately, the one that was used last first.
+//! Things that were read lately, the one that was used last first.
 
 /// At most `N` things.
 pub(super) struct Lately<T, const N: usize>(Vec<T>);
@@ -24,6 +24,40 @@ impl<T, const N: usize> Lately<T, N> {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// Many things that came lately, found by a hash: at most `N`, of which two have the same places. With one place for
+/// each, half of three thousand were never known.
+pub(super) struct Hashed<T, const N: usize>(Vec<Option<T>>);
+
+impl<T, const N: usize> Hashed<T, N> {
+    /// Things that have the same places.
+    const ALIKE: usize = 2;
+
+    pub(super) const fn new() -> Self {
+        Hashed(Vec::new())
+    }
+
+    /// The one with this hash that is meant, which now is the latest.
+    pub(super) fn find(&mut self, hash: u64, is_meant: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let alike = self.alike(hash);
+        let place = alike.iter().position(|one| one.as_ref().is_some_and(&is_meant))?;
+        alike.get_mut(..=place)?.rotate_right(1);
+        alike.first_mut()?.as_mut()
+    }
+
+    /// Adds one, in the place of the one that was not used for longest.
+    pub(super) fn add(&mut self, hash: u64, one: T) {
+        let alike = self.alike(hash);
+        alike.rotate_right(1);
+        alike[0] = Some(one);
+    }
+
+    fn alike(&mut self, hash: u64) -> &mut [Option<T>] {
+        self.0.resize_with(N, || None);
+        let place = hash as usize % (N / Self::ALIKE) * Self::ALIKE;
+        &mut self.0[place..place + Self::ALIKE]
     }
 }
 

@@ -9,15 +9,13 @@ use std::sync::Arc;
 
 use super::Reading;
 use crate::proto::event::{Ews, Notification};
+use crate::proto::lately::Hashed;
 
 /// Bodies that are known at a time, and the longest: at most 16 MiB for each thread.
 const BODIES: usize = 8192;
 const LONGEST: usize = 2048;
-/// Bodies that have the same places.
-const ALIKE: usize = 2;
 
 /// A body that came lately.
-#[derive(Default)]
 struct Seen {
     digest: u64,
     /// What it is and what it says, if it has come again.
@@ -25,7 +23,7 @@ struct Seen {
 }
 
 thread_local! {
-    static SEEN: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
+    static SEEN: RefCell<Hashed<Seen, BODIES>> = const { RefCell::new(Hashed::new()) };
 }
 
 /// What a whole body with this digest says: as it did before, else what `read` finds.
@@ -34,24 +32,18 @@ pub(super) fn read(body: &[u8], digest: u64, read: impl FnOnce() -> Reading) -> 
         return read();
     }
     SEEN.with_borrow_mut(|seen| {
-        seen.resize_with(BODIES, Seen::default);
-        let place = digest as usize % (BODIES / ALIKE) * ALIKE;
-        let alike = &mut seen[place..place + ALIKE];
-        let known = alike.iter().position(|one| one.digest == digest);
-        alike[..=known.unwrap_or(ALIKE - 1)].rotate_right(1);
-        let latest = &mut alike[0];
-        if known.is_none() {
-            *latest = Seen { digest, said: None };
+        let Some(known) = seen.find(digest, |one| one.digest == digest) else {
+            seen.add(digest, Seen { digest, said: None });
             return read();
-        }
-        if let Some((same, said)) = &latest.said
+        };
+        if let Some((same, said)) = &known.said
             && **same == *body
         {
             return Reading { ews: Some(Ews::Notification(Arc::clone(said))), malformed: None };
         }
         let reading = read();
         if let Reading { ews: Some(Ews::Notification(said)), malformed: None } = &reading {
-            latest.said = Some((body.into(), Arc::clone(said)));
+            known.said = Some((body.into(), Arc::clone(said)));
         }
         reading
     })
@@ -83,7 +75,7 @@ mod tests {
         };
         assert_eq!([tell(0, 1), tell(0, 1), tell(0, 1)], [true, true, false]);
         assert_eq!([tell(1, 1), tell(1, 1), tell(0, 1)], [true, false, true], "another one with its digest");
-        let (beside, beyond) = (1 + (BODIES / ALIKE) as u64, 1 + BODIES as u64);
+        let (beside, beyond) = (1 + (BODIES / 2) as u64, 1 + BODIES as u64);
         assert_eq!([tell(1, beside), tell(1, beside), tell(1, beside)], [true, true, false]);
         assert_eq!([tell(0, 1), tell(1, beside)], [false, false], "both have room");
         assert_eq!(

@@ -12,18 +12,16 @@ use twox_hash::XxHash3_64;
 
 use super::head;
 use super::message::{self, Answered, Asked};
-use crate::proto::lately::Lately;
+use crate::proto::lately::{Hashed, Lately};
 use crate::proto::place::place;
 
 /// Heads of requests that are known at a time, and the longest: with what was read, about 16 MiB for each thread.
 const REQUESTS: usize = 8192;
 const LONGEST: usize = 1024;
-/// Heads that have the same places: with one place for each, half of three thousand subscriptions were never known.
-const ALIKE: usize = 2;
 /// The same of replies.
 const REPLIES: usize = 16;
 
-type Request = Option<(Box<[u8]>, Asked)>;
+type Request = (Box<[u8]>, Asked);
 
 /// The head of a reply with the place of its date.
 struct Reply {
@@ -33,7 +31,7 @@ struct Reply {
 }
 
 thread_local! {
-    static ASKED: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
+    static ASKED: RefCell<Hashed<Request, REQUESTS>> = const { RefCell::new(Hashed::new()) };
     static ANSWERED: RefCell<Lately<Reply, REPLIES>> = const { RefCell::new(Lately::new()) };
 }
 
@@ -43,17 +41,14 @@ pub(super) fn asked(head: &[u8]) -> Option<Asked> {
     if head.len() > LONGEST {
         return read(head);
     }
-    let place = XxHash3_64::oneshot(head) as usize % (REQUESTS / ALIKE) * ALIKE;
+    let hash = XxHash3_64::oneshot(head);
     ASKED.with_borrow_mut(|known| {
-        known.resize_with(REQUESTS, || None);
-        let known = &mut known[place..place + ALIKE];
-        if let Some((_, asked)) = known.iter().flatten().find(|(same, _)| **same == *head) {
+        if let Some((_, asked)) = known.find(hash, |(same, _)| **same == *head) {
             return Some(asked.clone());
         }
         let asked = read(head)?;
         if asked.head.is_some() {
-            known.rotate_right(1);
-            known[0] = Some((head.into(), asked.clone()));
+            known.add(hash, (head.into(), asked.clone()));
         }
         Some(asked)
     })
