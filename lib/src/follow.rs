@@ -75,8 +75,8 @@ impl Capture {
                 let [src, dst] =
                     [(ip.src, tcp.src_port), (ip.dst, tcp.dst_port)].map(|(ip, port)| Endpoint { ip, port });
                 let (key, from_low) = FlowKey::new(src, dst);
-                let segment = Arriving { at, from_low, mac: packet.source_mac(), ip, tcp };
-                flows.segment(ordinal, &key, &segment, &mut book);
+                let segment = Arriving::new(at, (&key, from_low), packet.source_mac(), ip, tcp);
+                flows.segment(ordinal, &segment, &mut book);
                 if wanted && flows.begun() > stream && book.ends.is_none() {
                     book.ends = Some((src, dst));
                 }

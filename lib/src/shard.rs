@@ -3,8 +3,7 @@
 use crate::config::Config;
 use crate::facts::{Calls, Handshakes, Imap, Learnt, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{
-    Arriving, Close, Dir, Endpoint, FlowId, FlowKey, FlowRef, Flows, Interest, Limits, Moment, Receiver,
-    Unreachable,
+    Arriving, Close, Dir, Endpoint, FlowId, FlowRef, Flows, Interest, Limits, Moment, Receiver, Unreachable,
 };
 use crate::packet::Quoted;
 use crate::proto::{Ends, Event, Session};
@@ -51,8 +50,8 @@ impl Shard {
 
     /// Takes one TCP segment. `ordinal` is the packet's number in the vantage point.
     #[inline(always)]
-    pub(crate) fn segment(&mut self, ordinal: u64, key: &FlowKey, segment: &Arriving<'_>) {
-        self.flows.segment(ordinal, key, segment, &mut self.desk);
+    pub(crate) fn segment(&mut self, ordinal: u64, segment: &Arriving<'_>) {
+        self.flows.segment(ordinal, segment, &mut self.desk);
     }
 
     /// Takes an ICMP error about a connection.

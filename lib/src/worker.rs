@@ -1,12 +1,12 @@
 //! One thread's part of a vantage point: it sees all packets and takes those of its shards.
 
-use std::net::IpAddr;
-
 use crate::capture::{Head, LinkType, Run};
 use crate::config::Config;
 use crate::facts::{Coverage, Learnt, LimitHits, Pings};
 use crate::flow::{Arriving, FlowKey, FrameId, Moment, Unreachable};
-use crate::packet::{self, Glimpse, Icmp, Ip, Packet, Plain, Slicer, Tcp, Transport, quoted, quoted_echo};
+use crate::packet::{
+    self, Glimpse, Icmp, Ip, Packet, Plain, PlainSegment, Slicer, Transport, quoted, quoted_echo,
+};
 use crate::shard::{SHARDS, Shard};
 
 /// The part of the allowed memory that IP fragments may take.
@@ -95,8 +95,12 @@ impl Worker {
     #[inline(always)]
     fn packet(&mut self, at: Moment, head: &Head, bytes: &[u8]) {
         match packet::plain(head.link, bytes) {
-            Some(Plain::Segment(mac, ip, tcp)) => self.post.segment(at, Some(mac), &ip, &tcp),
-            Some(Plain::Datagram(src, dst)) => self.post.datagram(at, src, dst),
+            Some(Plain::Segment(PlainSegment { mac, src, dst, ttl, id: ip_id, df, tcp })) => {
+                let (key, from_low) = FlowKey::v4((src, tcp.src_port), (dst, tcp.dst_port));
+                let (key, mac, tcp) = (&key, Some(mac), &tcp);
+                self.post.segment(&Arriving { at, key, from_low, mac, ttl, ip_id, df, tcp });
+            }
+            Some(Plain::Datagram(src, dst)) => self.post.datagram(at, FlowKey::v4((src, 0), (dst, 0))),
             None => self.post.deliver(at, &self.slicer.slice(head.link, bytes, head.original, head.time)),
         }
     }
@@ -151,7 +155,10 @@ impl Post {
     fn deliver(&mut self, at: Moment, packet: &Packet<'_>) {
         let Some(ip) = &packet.ip else { return };
         match &packet.transport {
-            Transport::Tcp(tcp) => return self.segment(at, packet.source_mac(), ip, tcp),
+            Transport::Tcp(tcp) => {
+                let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+                return self.segment(&Arriving::new(at, (&key, from_low), packet.source_mac(), ip, tcp));
+            }
             Transport::Icmp(icmp) => {
                 self.unreachable(at, ip, icmp);
                 if self.sees_all() {
@@ -160,22 +167,21 @@ impl Post {
             }
             _ => {}
         }
-        self.datagram(at, ip.src, ip.dst);
+        self.datagram(at, FlowKey::between((&ip.src, 0), (&ip.dst, 0)));
     }
 
     #[inline(always)]
-    fn segment(&mut self, at: Moment, mac: Option<&[u8; 6]>, ip: &Ip, tcp: &Tcp<'_>) {
-        let (key, from_low) = FlowKey::between((&ip.src, tcp.src_port), (&ip.dst, tcp.dst_port));
+    fn segment(&mut self, segment: &Arriving<'_>) {
         let ordinal = self.packets;
-        if let Some(shard) = self.shard(&key) {
-            shard.segment(ordinal, &key, &Arriving { at, from_low, mac, ip, tcp });
+        if let Some(shard) = self.shard(segment.key) {
+            shard.segment(ordinal, segment);
         }
     }
 
     /// Takes what is no TCP segment.
-    fn datagram(&mut self, at: Moment, src: IpAddr, dst: IpAddr) {
+    fn datagram(&mut self, at: Moment, hosts: (FlowKey, bool)) {
         if self.sees_all() {
-            self.overview.coverage.datagram(src, dst, at.time);
+            self.overview.coverage.datagram(hosts, at.time);
         }
     }
 
@@ -214,7 +220,7 @@ impl Overview {
 pub(crate) fn glance(link: LinkType, bytes: &[u8]) -> Option<u8> {
     match packet::glimpse(link, bytes)? {
         Glimpse::Tcp([src, dst]) => {
-            let (key, _) = FlowKey::between((&src.0, src.1), (&dst.0, dst.1));
+            let (key, _) = FlowKey::v4(src, dst);
             u8::try_from(key.share(SHARDS)).ok()
         }
         // Only who sees all wants it, and has the first shard.

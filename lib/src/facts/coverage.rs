@@ -141,9 +141,9 @@ impl Coverage {
         }
     }
 
-    /// Counts a packet that is not TCP; what TCP shows of a host stands in the connections.
-    pub(crate) fn datagram(&mut self, src: IpAddr, dst: IpAddr, time: Timestamp) {
-        let (key, from_low) = FlowKey::between((&src, 0), (&dst, 0));
+    /// Counts a packet that is not TCP, between hosts with this key without ports; what TCP shows of a host stands in
+    /// the connections.
+    pub(crate) fn datagram(&mut self, (key, from_low): (FlowKey, bool), time: Timestamp) {
         if let Some(pair) = self.met.pair(key, time) {
             pair.sent[usize::from(!from_low)] += 1;
             pair.first = pair.first.min(time);
@@ -214,7 +214,7 @@ mod tests {
         let [a, b, c] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|ip| ip.parse::<IpAddr>().unwrap());
         let mut coverage = Coverage::default();
         for (src, dst, second) in [(b, a, 5), (a, b, 3), (b, c, 9), (c, c, 4)] {
-            coverage.datagram(src, dst, Timestamp::new(second, 0));
+            coverage.datagram(FlowKey::between((&src, 0), (&dst, 0)), Timestamp::new(second, 0));
         }
         let hosts = coverage.finish().hosts;
         let host = |sent, received, [first, last]: [i64; 2]| Host {

@@ -21,6 +21,10 @@ struct Sent {
 impl Acks {
     /// The peer acknowledges everything before `ack`.
     pub(super) fn answered(&mut self, ack: u32) {
+        // Who sends much has little to acknowledge.
+        if self.answered == Some(ack) {
+            return;
+        }
         self.answered =
             Some(self.answered.map_or(ack, |known| if is_after(ack, known) { ack } else { known }));
         self.sent_up_to(ack);

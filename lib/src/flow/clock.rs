@@ -16,50 +16,52 @@ const PAUSE: i64 = 20_000_000_000;
 pub(super) struct SenderClock {
     /// The first timestamp, from which the pace is taken.
     first: Option<Tick>,
-    /// The latest one.
-    last: Tick,
+    /// The value of the latest one.
+    last: u32,
 }
 
 /// A segment with its timestamp.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Tick {
     at: Moment,
     value: u32,
 }
 
 impl SenderClock {
-    /// Takes a segment. A pause of the capture's clock that is much longer than the sender's own clock says is a jump.
+    /// Takes a segment that is no SYN, with the one `before` it in its direction. A pause of the capture's clock that is much longer
+    /// than the sender's own clock says is a jump.
     #[inline]
-    pub(super) fn tick(&mut self, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
+    pub(super) fn tick(&mut self, before: Option<Moment>, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
         let value = timestamp(tcp.options)?;
-        if self.first.is_some() && at.time.since(self.last.at.time) < PAUSE {
-            self.last.at = at;
-            self.last.value = value;
+        if let (Some(_), Some(before)) = (&self.first, before)
+            && at.time.follows(before.time, PAUSE)
+        {
+            self.last = value;
             return None;
         }
-        self.pause(Tick { at, value })
+        self.pause(before, Tick { at, value })
     }
 
     /// The first timestamp, or one after a pause: hardly any.
     #[cold]
-    fn pause(&mut self, now: Tick) -> Option<ClockJump> {
-        let before = std::mem::replace(&mut self.last, now);
-        let Some(first) = &mut self.first else {
+    fn pause(&mut self, before: Option<Moment>, now: Tick) -> Option<ClockJump> {
+        let last = std::mem::replace(&mut self.last, now.value);
+        let (Some(first), Some(before)) = (&mut self.first, before) else {
             self.first = Some(now);
             return None;
         };
-        let pause = now.at.time.since(before.at.time);
-        let known = before.at.time.since(first.at.time);
+        let pause = now.at.time.since(before.time);
+        let known = before.time.since(first.at.time);
         if known < BASELINE {
             return None;
         }
-        let pace = f64::from(before.value.wrapping_sub(first.value)) / known as f64;
-        let lived = f64::from(now.value.wrapping_sub(before.value)) / pace;
+        let pace = f64::from(last.wrapping_sub(first.value)) / known as f64;
+        let lived = f64::from(now.value.wrapping_sub(last)) / pace;
         let jumped = pace > 0.0 && lived < pause as f64 / 2.0 && pause as f64 - lived > PAUSE as f64;
         if jumped || known > LONGEST {
             *first = now;
         }
-        jumped.then_some(ClockJump { before: before.at, after: now.at, by: pause - lived as i64 })
+        jumped.then_some(ClockJump { before, after: now.at, by: pause - lived as i64 })
     }
 }
 
@@ -93,7 +95,7 @@ mod tests {
     use crate::time::Timestamp;
 
     fn jumps(ticks: &[(i64, u32)]) -> usize {
-        let mut clock = SenderClock::default();
+        let (mut clock, mut before) = (SenderClock::default(), None);
         let segment = |(number, &(seconds, value)): (usize, &(i64, u32))| {
             let at = Moment { frame: FrameId::new(0, number as u64 + 1), time: Timestamp::new(seconds, 0) };
             let [a, b, c, d] = value.to_be_bytes();
@@ -109,7 +111,7 @@ mod tests {
                 payload: &[],
                 payload_len: 0,
             };
-            clock.tick(at, &tcp).is_some()
+            clock.tick(before.replace(at), at, &tcp).is_some()
         };
         ticks.iter().enumerate().map(segment).filter(|jumped| *jumped).count()
     }

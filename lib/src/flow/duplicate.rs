@@ -4,8 +4,8 @@
 //! milliseconds. A retransmission is a new IP packet; most stacks give it a new identification, and none sends it
 //! within a millisecond.
 
-use super::Moment;
-use crate::packet::{Ip, Tcp};
+use super::Arriving;
+use crate::packet::Tcp;
 
 /// Both copies of a packet that crossed a router lie this close together, as do all copies with an identification.
 const ROUTED_NANOS: i64 = 5_000_000;
@@ -26,6 +26,7 @@ pub(super) struct Copies {
 /// What is the same in all copies of a packet, and the two things that are not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
+    /// Tells the two directions of the flow apart.
     forward: bool,
     seq: u32,
     ack: u32,
@@ -37,17 +38,18 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// `forward` tells the two directions of the flow apart.
+    /// What `packet` has.
     #[inline(always)]
-    pub(super) fn new(at: Moment, forward: bool, ip: &Ip, tcp: &Tcp<'_>) -> Self {
+    pub(super) fn new(packet: &Arriving<'_>) -> Self {
+        let Arriving { at, from_low, ttl, ip_id, tcp, .. } = *packet;
         Seen {
-            forward,
+            forward: from_low,
             seq: tcp.seq,
             ack: tcp.ack,
             length: tcp.payload_len,
             flags: tcp.flags,
-            id: ip.id,
-            ttl: ip.ttl,
+            id: ip_id,
+            ttl,
             nanos: at.time.nanos(),
         }
     }

@@ -64,12 +64,19 @@ impl FlowKey {
     #[inline(always)]
     pub(crate) fn between(src: (&IpAddr, u16), dst: (&IpAddr, u16)) -> (Self, bool) {
         if let (IpAddr::V4(a), IpAddr::V4(b)) = (src.0, dst.0) {
-            let (a, b) = (word(*a, src.1), word(*b, dst.1));
-            return (FlowKey(Ends::V4([a.min(b), a.max(b)])), a <= b);
+            return Self::v4((a.to_bits(), src.1), (b.to_bits(), dst.1));
         }
         let (a, b) = ((v6(src.0), src.1), (v6(dst.0), dst.1));
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
         (FlowKey(Ends::V6([low.0, high.0], [low.1, high.1])), a <= b)
+    }
+
+    /// The same from IPv4 addresses as numbers: an address is four bytes to the compiler, each in a place of its own.
+    #[inline(always)]
+    pub(crate) fn v4(src: (u32, u16), dst: (u32, u16)) -> (Self, bool) {
+        // As a word that orders as both do.
+        let [a, b] = [src, dst].map(|(ip, port)| u64::from(ip) << 16 | u64::from(port));
+        (FlowKey(Ends::V4([a.min(b), a.max(b)])), a <= b)
     }
 
     /// The smaller end.
@@ -80,6 +87,11 @@ impl FlowKey {
     /// The larger end.
     pub fn high(&self) -> Endpoint {
         self.end(1)
+    }
+
+    /// Both ends, the smaller one first or last.
+    pub(super) fn ends(&self, from_low: bool) -> (Endpoint, Endpoint) {
+        if from_low { (self.low(), self.high()) } else { (self.high(), self.low()) }
     }
 
     fn end(&self, which: usize) -> Endpoint {
@@ -121,12 +133,6 @@ impl FlowKey {
         digest.update(self.high().port.to_be_bytes());
         CommunityId(digest.finalize().into())
     }
-}
-
-/// Address and port as a word that orders as both do.
-#[inline(always)]
-fn word(ip: Ipv4Addr, port: u16) -> u64 {
-    u64::from(ip.to_bits()) << 16 | u64::from(port)
 }
 
 fn v6(ip: &IpAddr) -> Ipv6Addr {

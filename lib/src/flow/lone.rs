@@ -6,8 +6,8 @@
 use sha2::{Digest, Sha256};
 
 use super::arriving::Arriving;
-use super::{Close, Connection, Dir, Endpoint, FlowId, FlowKey, Handshake, Moment, RareSide, Side, Syn};
-use crate::packet::{Ip, Tcp};
+use super::{Close, Connection, Dir, FlowId, FlowKey, Handshake, Moment, RareSide, Side, Syn};
+use crate::packet::Tcp;
 
 /// TCP options are no longer than this (RFC 9293, 3.1).
 const OPTIONS: usize = 40;
@@ -33,7 +33,7 @@ pub(super) struct Lone {
 impl Lone {
     /// A packet that begins a connection; `None` if it is anything else than a SYN without payload.
     pub(super) fn new(id: FlowId, packet: &Arriving<'_>) -> Option<Self> {
-        let Arriving { at, from_low, mac, ip, tcp } = *packet;
+        let Arriving { at, key: _, from_low, mac, ttl, ip_id, df, tcp } = *packet;
         let is_bare = tcp.opens() && tcp.flags & (Tcp::FIN | Tcp::RST) == 0 && tcp.payload_len == 0;
         if !is_bare || !tcp.payload.is_empty() {
             return None;
@@ -46,9 +46,9 @@ impl Lone {
             seq: tcp.seq,
             ack: tcp.ack,
             window: tcp.window,
-            ip_id: ip.id,
-            ttl: ip.ttl,
-            df: ip.df,
+            ip_id,
+            ttl,
+            df,
             flags: tcp.flags,
             from_low,
             mac: mac.copied(),
@@ -73,8 +73,8 @@ impl Lone {
     /// The row that its flow would have, were it to end now.
     #[inline(always)]
     pub(super) fn row(&self, key: &FlowKey, is_digesting: bool) -> Connection {
-        let Lone { id, at, ttl, mac, .. } = *self;
-        let (orig, resp) = self.ends(key);
+        let Lone { id, at, ttl, mac, from_low, .. } = *self;
+        let (orig, resp) = key.ends(from_low);
         let digest = || RareSide { sha256: Some(Sha256::new().finalize().into()), ..RareSide::default() };
         let rare = is_digesting.then(|| Box::new(digest()));
         let side = Side {
@@ -95,7 +95,7 @@ impl Lone {
             handshake: Handshake::Unanswered,
             close: Close::Open,
             sides: [side, Side { rare, ..Side::default() }],
-            syn: Some(self.replay(key, |packet| Syn::new(at, packet.ip, packet.tcp))),
+            syn: Some(self.replay(key, Syn::new)),
             syn_ack: None,
             syn_count: 1,
             reset: None,
@@ -107,8 +107,8 @@ impl Lone {
 
     /// Shows the packet as it came.
     pub(super) fn replay<T>(&self, key: &FlowKey, show: impl FnOnce(&Arriving<'_>) -> T) -> T {
-        let (orig, resp) = self.ends(key);
-        let ip = Ip { src: orig.ip, dst: resp.ip, ttl: self.ttl, id: self.ip_id, df: self.df };
+        let Lone { at, from_low, ttl, ip_id, df, .. } = *self;
+        let (orig, resp) = key.ends(from_low);
         let tcp = Tcp {
             src_port: orig.port,
             dst_port: resp.port,
@@ -120,11 +120,6 @@ impl Lone {
             payload: &[],
             payload_len: 0,
         };
-        show(&Arriving { at: self.at, from_low: self.from_low, mac: self.mac.as_ref(), ip: &ip, tcp: &tcp })
-    }
-
-    /// Who sent it, and to whom.
-    fn ends(&self, key: &FlowKey) -> (Endpoint, Endpoint) {
-        if self.from_low { (key.low(), key.high()) } else { (key.high(), key.low()) }
+        show(&Arriving { at, key, from_low, mac: self.mac.as_ref(), ttl, ip_id, df, tcp: &tcp })
     }
 }

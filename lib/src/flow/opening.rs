@@ -31,7 +31,7 @@ impl Opening {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Prefix {
     length: u16,
-    /// Of words of eight bytes, in the manner of FNV-1a.
+    /// Of words of eight bytes: their products, turned so that the place of each matters.
     digest: u64,
 }
 
@@ -93,7 +93,8 @@ impl Prefix {
     }
 
     fn mix(&mut self, word: u64) {
-        self.digest = (self.digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        // Words are multiplied before they are joined, so that none waits for the product of the one before.
+        self.digest = (self.digest ^ word.wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(29);
     }
 }
 

@@ -24,12 +24,11 @@ impl<'a> Segment<'a> {
     /// What a packet carries.
     pub(super) fn of(packet: &Arriving<'a>) -> Self {
         let tcp = packet.tcp;
-        let bytes = tcp.payload;
         Segment {
             // A SYN takes a sequence number before the data that comes with it.
             seq: tcp.seq.wrapping_add(u32::from(tcp.has(Tcp::SYN))),
-            bytes,
-            length: tcp.payload_len.max(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
+            bytes: tcp.payload,
+            length: tcp.payload_len,
             at: packet.at,
         }
     }

@@ -134,7 +134,6 @@ impl Stream {
             && segment.bytes.len() as u64 == u64::from(segment.length);
         if is_next {
             side.bytes += segment.bytes.len() as u64;
-            self.at = self.at.max(segment.at);
             self.beginning.take(self.next, segment.bytes, segment.at);
             self.next += segment.bytes.len() as u64;
             self.top = self.top.max(self.next);

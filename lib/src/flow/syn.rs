@@ -2,37 +2,62 @@
 
 use std::ops::Deref;
 
-use super::{Moment, Syn};
-use crate::packet::{Ip, Tcp, raw_options};
+use super::{Arriving, Syn};
+use crate::packet::{Tcp, raw_options};
 
+const NOP: u8 = 1;
 const MSS: u8 = 2;
-const WINDOW_SCALE: u8 = 3;
+const SCALE: u8 = 3;
+const SACK: u8 = 4;
 const TIMESTAMP: u8 = 8;
 
 impl Syn {
-    pub(super) fn new(at: Moment, ip: &Ip, tcp: &Tcp<'_>) -> Self {
-        let mut syn = Syn {
-            at,
-            isn: tcp.seq,
-            ttl: ip.ttl,
-            df: ip.df,
-            ip_id: ip.id,
-            window: tcp.window,
-            mss: None,
-            scale: None,
-            options: OptionKinds::default(),
-            timestamp: None,
+    pub(super) fn new(packet: &Arriving<'_>) -> Self {
+        let Arriving { at, ttl, ip_id, df, tcp, .. } = *packet;
+        let Options { mss, scale, timestamp, kinds } =
+            Options::usual(tcp.options).unwrap_or_else(|| Options::any(tcp.options));
+        let Tcp { seq: isn, window, .. } = *tcp;
+        Syn { at, isn, ttl, df, ip_id, window, mss, scale, options: kinds, timestamp }
+    }
+}
+
+/// What the options of a SYN say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    mss: Option<u16>,
+    scale: Option<u8>,
+    timestamp: Option<u32>,
+    kinds: OptionKinds,
+}
+
+impl Options {
+    /// The lists that Linux and Windows send. With a look for them a flood takes a tenth less time.
+    fn usual(options: &[u8]) -> Option<Self> {
+        let (mss, scale, timestamp, kinds) = match options.as_chunks() {
+            (&[[MSS, 4, a, b], [SACK, 2, TIMESTAMP, 10], value, _, [NOP, SCALE, 3, shift]], []) => {
+                ([a, b], shift, Some(value), OptionKinds::of([MSS, SACK, TIMESTAMP, NOP, SCALE]))
+            }
+            (&[[MSS, 4, a, b], [NOP, SCALE, 3, shift], [NOP, NOP, SACK, 2]], []) => {
+                ([a, b], shift, None, OptionKinds::of([MSS, NOP, SCALE, NOP, NOP, SACK]))
+            }
+            _ => return None,
         };
-        for (kind, value) in raw_options(tcp.options) {
-            syn.options.push(kind);
+        let mss = Some(u16::from_be_bytes(mss));
+        Some(Options { mss, scale: Some(scale), timestamp: timestamp.map(u32::from_be_bytes), kinds })
+    }
+
+    fn any(options: &[u8]) -> Self {
+        let mut said = Options::default();
+        for (kind, value) in raw_options(options) {
+            said.kinds.push(kind);
             match (kind, value) {
-                (MSS, &[a, b]) => syn.mss = Some(u16::from_be_bytes([a, b])),
-                (WINDOW_SCALE, &[shift]) => syn.scale = Some(shift),
-                (TIMESTAMP, &[a, b, c, d, ..]) => syn.timestamp = Some(u32::from_be_bytes([a, b, c, d])),
+                (MSS, &[a, b]) => said.mss = Some(u16::from_be_bytes([a, b])),
+                (SCALE, &[shift]) => said.scale = Some(shift),
+                (TIMESTAMP, &[a, b, c, d, ..]) => said.timestamp = Some(u32::from_be_bytes([a, b, c, d])),
                 _ => {}
             }
         }
-        syn
+        said
     }
 }
 
@@ -45,6 +70,13 @@ pub struct OptionKinds {
 }
 
 impl OptionKinds {
+    /// At most fifteen of them.
+    const fn of<const N: usize>(some: [u8; N]) -> Self {
+        let mut kinds = [0; 15];
+        kinds.split_at_mut(N).0.copy_from_slice(&some);
+        OptionKinds { kinds, count: N as u8 }
+    }
+
     fn push(&mut self, kind: u8) {
         if let Some(place) = self.kinds.get_mut(usize::from(self.count)) {
             *place = kind;
@@ -71,6 +103,8 @@ impl Deref for OptionKinds {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn kinds(options: &[u8]) -> Vec<u8> {
@@ -87,5 +121,30 @@ mod tests {
         assert_eq!(kinds(&[1, 3]), [1], "no length");
         let list: OptionKinds = kinds(&[1; 40]).into_iter().collect();
         assert_eq!(list[..], [1; 15], "no stack sends as many");
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_says_what_the_long_one_does(
+            list in prop::sample::select(vec![
+                vec![2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 1, 2, 3, 0, 0, 0, 0, 1, 3, 3, 7],
+                vec![2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2],
+            ]),
+            change in prop::option::of((0..20_usize, any::<u8>())),
+            length in prop_oneof![3 => Just(20), 1 => 0..20_usize],
+        ) {
+            let mut list = list;
+            list.truncate(length);
+            if let Some((at, byte)) = change
+                && let Some(place) = list.get_mut(at)
+            {
+                *place = byte;
+            }
+            let is_whole = matches!((change, list.len()), (None, 12 | 20));
+            match Options::usual(&list) {
+                Some(usual) => prop_assert_eq!(usual, Options::any(&list)),
+                None => prop_assert!(!is_whole),
+            }
+        }
     }
 }

@@ -143,18 +143,16 @@ impl<S> Flows<S> {
         }
     }
 
-    /// Takes a TCP segment. `ordinal` is the packet's number among all packets of the vantage point; who keeps several
-    /// tables knows its key already.
+    /// Takes a TCP segment. `ordinal` is the packet's number among all packets of the vantage point.
     #[inline(always)]
     pub(crate) fn segment<R: Receiver<State = S>>(
         &mut self,
         ordinal: u64,
-        key: &FlowKey,
         segment: &Arriving<'_>,
         receiver: &mut R,
     ) {
-        let is_latest = self.flows.get(self.latest).is_some_and(|slot| slot.key == *key);
-        let known = if is_latest { Some(self.latest) } else { self.place(key) };
+        let is_latest = self.flows.get(self.latest).is_some_and(|slot| slot.key == *segment.key);
+        let known = if is_latest { Some(self.latest) } else { self.place(segment.key) };
         // Most of a capture goes on with a connection that is known.
         if let Some(place) = known
             && !segment.tcp.opens()
@@ -164,7 +162,7 @@ impl<S> Flows<S> {
             self.rows.live(*row, flow).packet(segment, &mut self.store, receiver);
             return;
         }
-        self.opening(known, FlowId(ordinal), key, segment, receiver);
+        self.opening(known, FlowId(ordinal), segment, receiver);
     }
 
     /// Takes a segment that may begin a connection, or is its second one.
@@ -173,20 +171,19 @@ impl<S> Flows<S> {
         &mut self,
         known: Option<usize>,
         id: FlowId,
-        key: &FlowKey,
         segment: &Arriving<'_>,
         receiver: &mut R,
     ) {
         let place = known.unwrap_or_else(|| {
             let seen = self.begin(id, segment);
-            self.add(Slot { key: *key, seen }, segment.at.time, receiver)
+            self.add(Slot { key: *segment.key, seen }, segment.at.time, receiver)
         });
         self.latest = place;
         let is_new = |slot: &Slot<S>| segment.tcp.opens() && slot.seen.is_over_with(segment);
         if self.flows.get(place).is_some_and(is_new) {
             let new = self.begin(id, segment);
             let old = std::mem::replace(&mut self.flows[place].seen, new);
-            self.retire(key, old, receiver);
+            self.retire(segment.key, old, receiver);
         }
         let Some(slot) = self.flows.get_mut(place) else {
             return;

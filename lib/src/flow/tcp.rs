@@ -7,9 +7,7 @@ use super::pending::Store;
 use super::segment::Segment;
 use super::stream::{Arrival, Outlet, Stream};
 use super::way::{Half, Way};
-use super::{
-    Close, Connection, Dir, Endpoint, FlowId, FlowRef, Handshake, Receiver, Reset, Syn, Unreachable,
-};
+use super::{Close, Connection, Dir, FlowId, FlowRef, Handshake, Receiver, Reset, Syn, Unreachable};
 use crate::packet::Tcp;
 
 /// What is remembered of a connection that may go on, beside its row.
@@ -49,9 +47,7 @@ impl Connection {
     /// The row of the connection that `packet` begins.
     #[inline(always)]
     pub(super) fn begun(id: FlowId, packet: &Arriving<'_>) -> Self {
-        let Arriving { ip, tcp, .. } = *packet;
-        let src = Endpoint { ip: ip.src, port: tcp.src_port };
-        let dst = Endpoint { ip: ip.dst, port: tcp.dst_port };
+        let (src, dst) = packet.ends();
         let (orig, resp) = if answers(packet) { (dst, src) } else { (src, dst) };
         Connection {
             id,
@@ -102,7 +98,7 @@ impl<S> Live<'_, S> {
         store: &mut Store,
         receiver: &mut R,
     ) {
-        let Arriving { at, ip, tcp, .. } = *packet;
+        let Arriving { at, tcp, .. } = *packet;
         let mut dir = self.flow.dir(packet);
         if tcp.opens() && dir == Dir::Resp && self.may_turn_around() {
             self.turn_around();
@@ -112,17 +108,19 @@ impl<S> Live<'_, S> {
         let segment = Segment::of(packet);
         let (connection, flow) = (&mut *self.connection, &mut *self.flow);
         let mut way = Way::of(dir, &mut connection.sides, &mut flow.halves);
-        way.count(packet);
-        let seen = Seen::new(at, packet.from_low, ip, tcp);
-        if flow.copies.holds(seen) && !way.half.stream.contradicts(&segment) {
+        let before = way.count(packet);
+        // Another segment than the one above, which stays in registers as nobody has its address.
+        if flow.copies.holds(Seen::new(packet)) && !way.half.stream.contradicts(&Segment::of(packet)) {
             connection.duplicates += 1;
             return;
         }
-        if let Some(jump) = way.half.clock.tick(at, tcp) {
+        if !tcp.has(Tcp::SYN)
+            && let Some(jump) = way.half.clock.tick(before, at, tcp)
+        {
             connection.rare.get_or_insert_default().clock_jump.get_or_insert(jump);
         }
         way.learn_bases(tcp);
-        way.note_ttl(packet);
+        way.note_sender(packet);
         if tcp.flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0 {
             way.acknowledge(tcp);
             let is_taken = way.takes(&segment, flow.reader.is_nobody());
@@ -140,7 +138,7 @@ impl<S> Live<'_, S> {
         } else {
             self.control(dir, packet, store, receiver);
         }
-        self.payload(dir, tcp, &segment, store, receiver);
+        self.payload(dir, packet, store, receiver);
     }
 
     /// An ICMP error quotes this connection.
@@ -208,20 +206,20 @@ impl<S> Live<'_, S> {
     }
 
     fn syn(&mut self, dir: Dir, packet: &Arriving<'_>) {
-        let Arriving { at, ip, tcp, .. } = *packet;
+        let Arriving { at, tcp, .. } = *packet;
         self.half(dir).stream.syn(tcp.seq);
         let connection = &mut *self.connection;
         if tcp.has(Tcp::ACK) {
             // The SYN may be missing, or captured late: its answer also says where the other direction begins.
             self.flow.halves[dir.flip() as usize].stream.syn(tcp.ack.wrapping_sub(1));
-            let first = connection.syn_ack.get_or_insert_with(|| Syn::new(at, ip, tcp));
+            let first = connection.syn_ack.get_or_insert_with(|| Syn::new(packet));
             if first.isn != tcp.seq && dir == Dir::Resp {
                 connection.rare_mut().other_syn_ack.get_or_insert(at);
             }
             return;
         }
         // The other side's SYN of a simultaneous open (RFC 9293, 3.5) is no copy of the first.
-        let isn = connection.syn.get_or_insert_with(|| Syn::new(at, ip, tcp)).isn;
+        let isn = connection.syn.get_or_insert_with(|| Syn::new(packet)).isn;
         if dir == Dir::Orig && isn == tcp.seq {
             connection.syn_count += 1;
             if connection.syn_count > 1 {
@@ -231,7 +229,7 @@ impl<S> Live<'_, S> {
     }
 
     fn reset(&mut self, dir: Dir, packet: &Arriving<'_>) {
-        let Arriving { at, ip, tcp, .. } = *packet;
+        let Arriving { at, ttl, tcp, .. } = *packet;
         // Who sends on after its SYN has had the SYN/ACK, even if that was not captured.
         let is_opening = dir == Dir::Resp && !self.flow.halves[Dir::Orig as usize].is_talking;
         let syn = self.connection.syn.as_ref().filter(|_| is_opening && tcp.has(Tcp::ACK));
@@ -241,7 +239,7 @@ impl<S> Live<'_, S> {
             let data = tcp.ack.wrapping_sub(syn.isn).wrapping_sub(1);
             u64::from(data) <= sent
         });
-        self.connection.reset.get_or_insert(Reset { at, from: dir, ttl: ip.ttl, answers_syn });
+        self.connection.reset.get_or_insert(Reset { at, from: dir, ttl, answers_syn });
         if tcp.has(Tcp::ACK) {
             self.half(dir.flip()).stream.acknowledged_by_reset(tcp.ack);
         }
@@ -258,18 +256,18 @@ impl<S> Live<'_, S> {
     fn payload<R: Receiver<State = S>>(
         &mut self,
         dir: Dir,
-        tcp: &Tcp<'_>,
-        segment: &Segment<'_>,
+        packet: &Arriving<'_>,
         store: &mut Store,
         receiver: &mut R,
     ) {
+        let (tcp, segment) = (packet.tcp, Segment::of(packet));
         // What a RST carries is a text about its reason and not part of the stream (RFC 9293, 3.5.3).
         if segment.length > 0 && !tcp.has(Tcp::RST) {
             let was_closed = self.flow.halves.iter().all(|half| half.stream.is_finished());
             self.flow.reader.ask(&self.as_ref(), receiver);
             let was_read = self.flow.reader.is_reading();
             let (stream, mut outlet) = self.outlet(dir, store, receiver);
-            let arrival = stream.segment(segment, &mut outlet);
+            let arrival = stream.segment(&segment, &mut outlet);
             match arrival {
                 Arrival::New => {}
                 Arrival::Late => outlet.side.rare_mut().out_of_order += 1,

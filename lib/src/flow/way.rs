@@ -4,7 +4,7 @@ use super::arriving::Arriving;
 use super::clock::SenderClock;
 use super::segment::Segment;
 use super::stream::Stream;
-use super::{Dir, Side};
+use super::{Dir, Moment, Side};
 use crate::packet::Tcp;
 
 /// What is remembered of one direction.
@@ -15,6 +15,8 @@ pub(super) struct Half {
     pub(super) stream: Stream,
     /// A packet was seen that is neither SYN nor RST.
     pub(super) is_talking: bool,
+    /// Where the latest of them came from; 0 without any.
+    sender: u64,
     window_is_closed: bool,
     pub(super) clock: SenderClock,
     /// The receiver knows that this direction is complete.
@@ -45,14 +47,16 @@ impl<'f> Way<'f> {
         }
     }
 
-    pub(super) fn count(&mut self, packet: &Arriving<'_>) {
+    /// Counts a packet, and gives the one before it in this direction.
+    pub(super) fn count(&mut self, packet: &Arriving<'_>) -> Option<Moment> {
         self.side.packets += 1;
-        self.side.last = Some(packet.at);
-        if self.side.first.is_none() {
+        let before = self.side.last.replace(packet.at);
+        if before.is_none() {
             self.side.first = Some(packet.at);
             self.side.mac = packet.mac.copied();
-            self.side.ttl = packet.ip.ttl;
+            self.side.ttl = packet.ttl;
         }
+        before
     }
 
     pub(super) fn learn_bases(&mut self, tcp: &Tcp<'_>) {
@@ -65,24 +69,34 @@ impl<'f> Way<'f> {
         }
     }
 
+    /// Learns from where a packet comes. Nearly all come from where the one before did.
     #[inline(always)]
-    pub(super) fn note_ttl(&mut self, packet: &Arriving<'_>) {
-        let ttl = packet.ip.ttl;
+    pub(super) fn note_sender(&mut self, packet: &Arriving<'_>) {
+        let sender = sender(packet);
+        if self.half.sender != sender {
+            self.note_other_sender(packet, sender);
+        }
+    }
+
+    #[inline(never)]
+    fn note_other_sender(&mut self, packet: &Arriving<'_>, sender: u64) {
+        let ttl = packet.ttl;
         if !packet.tcp.has(Tcp::RST) {
             let (low, high) = self.side.ttl_range;
-            if ttl < low || ttl > high {
-                // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
-                self.side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
-            }
+            // (0, 0) stands for no packet yet; nothing is sent with TTL 0.
+            self.side.ttl_range = if high == 0 { (ttl, ttl) } else { (low.min(ttl), high.max(ttl)) };
         }
         if let (Some(first), Some(mac)) = (&self.side.mac, packet.mac)
             && first != mac
         {
             self.side.rare_mut().other_mac.get_or_insert((*mac, ttl, packet.at));
         }
-        if !self.half.is_talking && packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
-            self.half.is_talking = true;
-            self.side.ttl = ttl;
+        if packet.tcp.flags & (Tcp::SYN | Tcp::RST) == 0 {
+            if !self.half.is_talking {
+                self.half.is_talking = true;
+                self.side.ttl = ttl;
+            }
+            self.half.sender = sender;
         }
     }
 
@@ -116,4 +130,13 @@ impl<'f> Way<'f> {
         }
         is_unread && self.half.stream.advance(segment, self.side)
     }
+}
+
+/// The hardware address and the TTL of a packet as one word, never 0.
+#[inline(always)]
+fn sender(packet: &Arriving<'_>) -> u64 {
+    let [a, b, c, d, e, f] = packet.mac.copied().unwrap_or_default();
+    // In two parts: from eight bytes the compiler would read one at a time.
+    let mac = u64::from(u32::from_le_bytes([a, b, c, d])) << 16 | u64::from(u16::from_le_bytes([e, f]));
+    mac << 16 | u64::from(packet.ttl) << 8 | if packet.mac.is_some() { 2 } else { 1 }
 }

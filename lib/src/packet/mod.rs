@@ -18,7 +18,7 @@ pub use icmp::{Quoted, quoted, quoted_echo};
 pub use link::supported;
 pub use tcp::{TcpOption, tcp_options};
 
-pub(crate) use fast::{Glimpse, Plain, glimpse, plain};
+pub(crate) use fast::{Glimpse, Plain, PlainSegment, glimpse, plain};
 pub(crate) use slicer::Slicer;
 pub(crate) use tcp::raw_options;
 

@@ -126,8 +126,8 @@ impl Wire {
         let ip = Ip { src: src.ip, dst: dst.ip, ttl: self.ttl, id: self.ip_id, df: true };
         let at = Moment { frame: FrameId::new(0, self.frames), time: Timestamp::from_nanos(self.nanos) };
         let (key, from_low) = FlowKey::new(src, dst);
-        let segment = Arriving { at, from_low, mac: None, ip: &ip, tcp: &tcp };
-        self.flows.segment(self.frames, &key, &segment, &mut self.log);
+        let segment = Arriving::new(at, (&key, from_low), None, &ip, &tcp);
+        self.flows.segment(self.frames, &segment, &mut self.log);
     }
 
     fn finish(mut self) -> (Vec<Connection>, Vec<String>, Overflows) {

@@ -41,6 +41,10 @@ pub(super) fn message(first: &[u8], more: bool) -> Probe {
 /// Whether `first`, of which the first [`Probe::LIMIT`] bytes are looked at, begins a request (RFC 9112, 3).
 /// The judgement does not depend on how the bytes were cut into segments.
 pub(super) fn request(first: &[u8], more: bool) -> Probe {
+    // Most of what is not HTTP is told from it here.
+    if first.first().is_some_and(|byte| !is_method(byte)) {
+        return Probe::No;
+    }
     let (line, is_whole, more) = line(first, more);
     let space = memchr::memchr(b' ', line);
     let (method, target) = line.split_at(space.unwrap_or(line.len()));
@@ -58,6 +62,9 @@ pub(super) fn request(first: &[u8], more: bool) -> Probe {
 
 /// Whether `first` begins a reply (RFC 9112, 4).
 pub(super) fn reply(first: &[u8], more: bool) -> Probe {
+    if first.first().is_some_and(|byte| *byte != b'H') {
+        return Probe::No;
+    }
     let (line, whole, more) = line(first, more);
     let matches = b"HTTP/1.d ddd"
         .iter()

@@ -85,6 +85,9 @@ pub(super) fn message(first: &[u8], more: bool) -> Probe {
 
 /// Whether a server speaks.
 pub(super) fn server(first: &[u8], more: bool) -> Probe {
+    if first.first().is_some_and(|byte| *byte != b'*') {
+        return Probe::No;
+    }
     let begins = |line: &&str| {
         let length = line.len().min(first.len());
         first[..length].eq_ignore_ascii_case(&line.as_bytes()[..length])
@@ -117,6 +120,9 @@ fn numbered(first: &[u8], more: bool) -> Probe {
 
 /// Whether a client speaks: a tag that no other protocol begins a line with, and a command.
 fn client(first: &[u8], more: bool) -> Probe {
+    if first.first().is_some_and(|byte| !is_tag(*byte)) {
+        return Probe::No;
+    }
     let line = memchr::memchr(b'\n', first).map(|end| &first[..end]);
     let is_whole = line.is_some() || !more;
     let line = line.unwrap_or(first);
