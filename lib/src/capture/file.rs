@@ -103,7 +103,7 @@ impl FileReader {
             result
         });
         result?;
-        info.count(&chunk.heads);
+        info.settle();
         Ok(Some(chunk))
     }
 

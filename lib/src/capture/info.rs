@@ -51,6 +51,8 @@ pub struct FileInfo {
     pub drops: u64,
     /// Things worth saying about the file that are no findings, as sentences.
     pub notes: Vec<String>,
+    /// The latest packets of one link-layer type that do not stand in `link_types` yet.
+    pub(crate) alike: Option<(LinkType, u64)>,
 }
 
 /// A place where a capture file is not what it should be.
@@ -68,33 +70,38 @@ pub struct Damage {
 }
 
 impl FileInfo {
-    /// Counts packets that were found.
-    pub(super) fn count(&mut self, heads: &[Head]) {
-        let Some(one) = heads.first() else { return };
-        let (mut link, mut of_link) = (one.link, 0);
-        self.packets += heads.len() as u64;
-        let (mut first, mut last) =
-            (self.first.unwrap_or(Timestamp::MAX), self.last.unwrap_or(Timestamp::MIN));
-        for head in heads {
-            self.bytes += u64::from(head.captured);
-            if head.link != link {
-                *self.link_types.entry(link).or_default() += std::mem::take(&mut of_link);
-                link = head.link;
-            }
-            of_link += 1;
-            if head.captured < head.original {
-                self.count_cut(head);
-            }
-            if head.timed {
-                (first, last) = (first.min(head.time), last.max(head.time));
+    /// Counts a packet that is found. In the walk from record to record, which waits for memory, that takes no time; in a
+    /// loop of its own it was a fiftieth of mixed traffic.
+    #[inline(always)]
+    pub(super) fn count(&mut self, head: &Head) {
+        self.packets += 1;
+        self.bytes += u64::from(head.captured);
+        match &mut self.alike {
+            Some((link, packets)) if *link == head.link => *packets += 1,
+            _ => {
+                self.settle();
+                self.alike = Some((head.link, 1));
             }
         }
-        *self.link_types.entry(link).or_default() += of_link;
-        if first <= last {
-            (self.first, self.last) = (Some(first), Some(last));
+        if head.captured < head.original {
+            self.count_cut(head);
+        }
+        if head.timed && self.last.is_none_or(|last| head.time > last) {
+            self.last = Some(head.time);
+        }
+        if head.timed && self.first.is_none_or(|first| head.time < first) {
+            self.first = Some(head.time);
         }
     }
 
+    /// What was counted stands in its place.
+    pub(super) fn settle(&mut self) {
+        if let Some((link, packets)) = self.alike.take() {
+            *self.link_types.entry(link).or_default() += packets;
+        }
+    }
+
+    #[cold]
     fn count_cut(&mut self, head: &Head) {
         self.cut_packets += 1;
         self.cut_at = Some(self.cut_at.map_or(head.captured, |cut| cut.min(head.captured)));

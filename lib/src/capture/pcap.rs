@@ -122,7 +122,7 @@ impl Pcap {
                 continue;
             }
             frame += 1;
-            heads.push(Head {
+            let head = Head {
                 frame,
                 time: self.time(&fields),
                 timed: true,
@@ -132,7 +132,9 @@ impl Pcap {
                 offset: (at + self.record_header) as u32,
                 captured: fields.captured,
                 original: fields.original,
-            });
+            };
+            info.count(&head);
+            heads.push(head);
             at += length;
         };
         info.last_frame = frame;

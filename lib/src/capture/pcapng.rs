@@ -144,7 +144,7 @@ impl Pcapng {
             self.time = interface.time(ticks);
         }
         info.last_frame += 1;
-        heads.push(Head {
+        let head = Head {
             frame: info.last_frame,
             time: self.time,
             timed: packet.ticks.is_some(),
@@ -155,7 +155,9 @@ impl Pcapng {
             offset: (at + block.bytes.len() - 4 - packet.rest.len()) as u32,
             captured: packet.captured,
             original: packet.original,
-        });
+        };
+        info.count(&head);
+        heads.push(head);
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub struct NotificationRow {
     pub chunked: bool,
     /// Bytes of the body.
     pub body_length: u64,
-    /// Digest of the body.
+    /// Digest of the body, for comparing bodies of one run.
     pub body_digest: u64,
     /// The reply.
     pub reply: Option<ReplyRow>,

@@ -225,7 +225,7 @@ pub struct ServiceFields {
 pub struct Body {
     /// Bytes, transfer coding removed.
     pub length: u64,
-    /// A digest of the bytes for comparing bodies; 0 where it was not read.
+    /// A digest of the bytes for comparing bodies of one run, another one in the next; 0 where it was not read.
     pub digest: u64,
     /// Whether it came in chunks (RFC 9112, 7.1).
     pub chunked: bool,

@@ -45,7 +45,7 @@ fn text_fields(said: &mut Notification) -> [&mut Option<Arc<str>>; 3] {
 
 /// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it. A body with a
 /// `digest` may be one that came before.
-pub(super) fn read(body: &[u8], whole: bool, digest: Option<u64>) -> Reading {
+pub(super) fn read(body: &[u8], whole: bool, digest: Option<u128>) -> Reading {
     if !whole {
         return parse(body, false);
     }

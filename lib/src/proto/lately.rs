@@ -27,36 +27,36 @@ impl<T, const N: usize> Lately<T, N> {
     }
 }
 
-/// Many things that came lately, found by a hash: at most `N`, of which two have the same places. With one place for
+/// Many things that came lately, known by a digest: at most `N`, of which two have the same places. With one place for
 /// each, half of three thousand were never known.
-pub(super) struct Hashed<T, const N: usize>(Vec<Option<T>>);
+pub(super) struct Digested<T, const N: usize>(Vec<Option<(u128, T)>>);
 
-impl<T, const N: usize> Hashed<T, N> {
+impl<T, const N: usize> Digested<T, N> {
     /// Things that have the same places.
     const ALIKE: usize = 2;
 
     pub(super) const fn new() -> Self {
-        Hashed(Vec::new())
+        Digested(Vec::new())
     }
 
-    /// The one with this hash that is meant, which now is the latest.
-    pub(super) fn find(&mut self, hash: u64, is_meant: impl Fn(&T) -> bool) -> Option<&mut T> {
-        let alike = self.alike(hash);
-        let place = alike.iter().position(|one| one.as_ref().is_some_and(&is_meant))?;
+    /// The one with this digest, which now is the latest.
+    pub(super) fn find(&mut self, digest: u128) -> Option<&mut T> {
+        let alike = self.alike(digest);
+        let place = alike.iter().position(|one| matches!(one, Some((known, _)) if *known == digest))?;
         alike.get_mut(..=place)?.rotate_right(1);
-        alike.first_mut()?.as_mut()
+        alike.first_mut()?.as_mut().map(|(_, one)| one)
     }
 
     /// Adds one, in the place of the one that was not used for longest.
-    pub(super) fn add(&mut self, hash: u64, one: T) {
-        let alike = self.alike(hash);
+    pub(super) fn add(&mut self, digest: u128, one: T) {
+        let alike = self.alike(digest);
         alike.rotate_right(1);
-        alike[0] = Some(one);
+        alike[0] = Some((digest, one));
     }
 
-    fn alike(&mut self, hash: u64) -> &mut [Option<T>] {
+    fn alike(&mut self, digest: u128) -> &mut [Option<(u128, T)>] {
         self.0.resize_with(N, || None);
-        let place = hash as usize % (N / Self::ALIKE) * Self::ALIKE;
+        let place = digest as usize % (N / Self::ALIKE) * Self::ALIKE;
         &mut self.0[place..place + Self::ALIKE]
     }
 }

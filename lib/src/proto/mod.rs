@@ -1,6 +1,7 @@
 //! Dissectors: the bytes of one connection in, events out. They say what was on the wire and never judge.
 
 pub mod dcerpc;
+mod digest;
 pub mod event;
 mod ews;
 mod guid;

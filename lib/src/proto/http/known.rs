@@ -1,18 +1,17 @@
 //! Heads that were read lately, with what they said.
 //!
 //! With every notification of a subscription Exchange sends the same head, and a listener answers all of them with one
-//! that differs in its date. Nothing but time depends on what is known: heads are compared in full, and a date is taken
-//! from its place only where it is a text that cannot be read as anything else.
+//! that differs in its date. Nothing but time depends on what is known: heads are told apart by all their bytes, and a
+//! date is taken from its place only where it is a text that cannot be read as anything else.
 
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use twox_hash::XxHash3_64;
-
 use super::head;
 use super::message::{self, Answered, Asked};
-use crate::proto::lately::{Hashed, Lately};
+use crate::proto::digest::digest;
+use crate::proto::lately::{Digested, Lately};
 use crate::proto::place::place;
 
 /// Heads of requests that are known at a time, and the longest: with what was read, about 16 MiB for each thread.
@@ -20,8 +19,6 @@ const REQUESTS: usize = 8192;
 const LONGEST: usize = 1024;
 /// The same of replies.
 const REPLIES: usize = 16;
-
-type Request = (Box<[u8]>, Asked);
 
 /// The head of a reply with the place of its date.
 struct Reply {
@@ -31,7 +28,7 @@ struct Reply {
 }
 
 thread_local! {
-    static ASKED: RefCell<Hashed<Request, REQUESTS>> = const { RefCell::new(Hashed::new()) };
+    static ASKED: RefCell<Digested<Asked, REQUESTS>> = const { RefCell::new(Digested::new()) };
     static ANSWERED: RefCell<Lately<Reply, REPLIES>> = const { RefCell::new(Lately::new()) };
 }
 
@@ -41,14 +38,14 @@ pub(super) fn asked(head: &[u8]) -> Option<Asked> {
     if head.len() > LONGEST {
         return read(head);
     }
-    let hash = XxHash3_64::oneshot(head);
+    let digest = digest(head);
     ASKED.with_borrow_mut(|known| {
-        if let Some((_, asked)) = known.find(hash, |(same, _)| **same == *head) {
+        if let Some(asked) = known.find(digest) {
             return Some(asked.clone());
         }
         let asked = read(head)?;
         if asked.head.is_some() {
-            known.add(hash, (head.into(), asked.clone()));
+            known.add(digest, asked.clone());
         }
         Some(asked)
     })

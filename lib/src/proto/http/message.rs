@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use twox_hash::XxHash3_64;
-
 use super::body::Framing;
 use super::coding::Coding;
 use super::exchange::Method;
 use super::head::{Announced, Fields, RawReply, RawRequest};
 use super::lane::{End, Plan};
 use super::{auth, mapi, proxy};
+use crate::proto::digest::digest;
 use crate::proto::ews::{self, Reading};
 use crate::proto::{Body, Ews, Malformed, ReplyHead, RequestHead, ServiceFields, State};
 
@@ -164,7 +163,7 @@ fn service(fields: Fields<'_>) -> ServiceFields {
 }
 
 /// What the end of a message says about it; `state` is that of its head, `digest` that of its body if it was taken.
-pub(super) fn conclude(end: &End<'_>, state: State, digest: Option<u64>) -> (State, Option<Ews>) {
+pub(super) fn conclude(end: &End<'_>, state: State, digest: Option<u128>) -> (State, Option<Ews>) {
     let bytes = end.body.unwrap_or_default();
     let is_whole = end.state == State::Complete;
     let reading = match bytes {
@@ -183,11 +182,11 @@ pub(super) fn conclude(end: &End<'_>, state: State, digest: Option<u64>) -> (Sta
     (state, reading.ews)
 }
 
-/// The body that ends.
-pub(super) fn body(end: &End<'_>) -> Body {
+/// The body that ends, and its digest.
+pub(super) fn body(end: &End<'_>) -> (Body, u128) {
     let bytes = end.body.unwrap_or_default();
-    let digest = if bytes.is_empty() { 0 } else { XxHash3_64::oneshot(bytes) };
-    Body { length: end.length, digest, chunked: end.chunked }
+    let digest = if bytes.is_empty() { 0 } else { digest(bytes) };
+    (Body { length: end.length, digest: digest as u64, chunked: end.chunked }, digest)
 }
 
 fn soundness(is_sound: bool) -> State {

@@ -60,8 +60,9 @@ impl Role for Requests<'_> {
         };
         exchange.request = Part::Done(request.map(|mut request| {
             request.last = end.last;
-            request.body = message::body(&end);
-            (request.state, request.ews) = message::conclude(&end, request.state, Some(request.body.digest));
+            let digest;
+            (request.body, digest) = message::body(&end);
+            (request.state, request.ews) = message::conclude(&end, request.state, Some(digest));
             request
         }));
         self.exchanges.request_ends(self.out);
