@@ -93,6 +93,9 @@ fn escaped(text: &str, acts: impl Fn(char) -> bool, escape: impl Fn(&mut String,
 /// Whether a character does something other than to be seen: controls (C0, DEL, C1), separators of lines, and the
 /// format characters (Unicode category Cf), among them the bidirectional controls of CVE-2021-42574.
 fn acts(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}'

@@ -107,6 +107,17 @@ impl FlowKey {
     /// Which of `shares` equal shares of all connections this one belongs to. The same in every run.
     #[inline(always)]
     pub(crate) fn share(&self, shares: usize) -> usize {
+        (self.scattered() >> 32) as usize % shares
+    }
+
+    /// Which of so many buckets of a share. Who makes a capture can have all connections in one.
+    #[inline(always)]
+    pub(super) fn bucket(&self, buckets: usize) -> usize {
+        (self.scattered() >> 40) as usize % buckets
+    }
+
+    #[inline(always)]
+    fn scattered(&self) -> u64 {
         let mixed = match &self.0 {
             Ends::V4([low, high]) => low ^ high,
             Ends::V6([low, high], ports) => {
@@ -114,7 +125,7 @@ impl FlowKey {
                 ((addrs >> 64) as u64 ^ addrs as u64) << 16 ^ u64::from(ports[0] ^ ports[1])
             }
         };
-        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % shares
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// The Community ID of the TCP connections with this key, with seed 0.
