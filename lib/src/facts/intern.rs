@@ -66,12 +66,12 @@ pub(crate) struct Memo<K: ?Sized, T> {
     bound: usize,
     bytes: u64,
     /// What is known of keys that came lately, by where they stand, and how many of them.
-    lately: Vec<Option<Lately<K, T>>>,
+    lately: Vec<Option<Copied<K, T>>>,
     places: usize,
 }
 
-/// A key as it came, and what is known of it.
-type Lately<K, T> = (Arc<K>, (Arc<K>, T));
+/// A copy of a key as it came, and what is known of it.
+type Copied<K, T> = (Arc<K>, (Arc<K>, T));
 
 impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
     pub(crate) fn new(bound: usize) -> Self {

@@ -28,8 +28,8 @@ struct Tick {
 }
 
 impl SenderClock {
-    /// Takes a segment that is no SYN, with the one `before` it in its direction. A pause of the capture's clock that is much longer
-    /// than the sender's own clock says is a jump.
+    /// Takes a segment that is no SYN, with the one `before` it in its direction. A pause of the capture's clock that is
+    /// much longer than the sender's own clock says is a jump.
     #[inline]
     pub(super) fn tick(&mut self, before: Option<Moment>, at: Moment, tcp: &Tcp<'_>) -> Option<ClockJump> {
         let value = timestamp(tcp.options)?;
@@ -61,7 +61,7 @@ impl SenderClock {
         if jumped || known > LONGEST {
             *first = now;
         }
-        jumped.then_some(ClockJump { before, after: now.at, by: pause - lived as i64 })
+        jumped.then(|| ClockJump { before, after: now.at, by: pause - lived as i64 })
     }
 }
 
@@ -119,6 +119,12 @@ mod tests {
     #[test]
     fn a_pause_that_the_sender_did_not_live_through_is_a_jump() {
         assert_eq!(jumps(&[(0, 0), (10, 10_000), (7300, 25_000), (7310, 35_000)]), 1);
+    }
+
+    #[test]
+    fn time_that_goes_back_is_no_jump() {
+        assert_eq!(jumps(&[(0, 0), (10, 10_000), (i64::MIN, 0), (20, 20_000)]), 0);
+        assert_eq!(jumps(&[(0, 0), (10, 10_000), (-7300, 9_000), (20, 20_000)]), 0);
     }
 
     #[test]

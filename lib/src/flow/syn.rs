@@ -31,7 +31,7 @@ struct Options {
 }
 
 impl Options {
-    /// The lists that Linux and Windows send. With a look for them a flood takes a tenth less time.
+    /// The lists that Linux and Windows send. To look for them saves a flood a tenth of its instructions.
     fn usual(options: &[u8]) -> Option<Self> {
         let (mss, scale, timestamp, kinds) = match options.as_chunks() {
             (&[[MSS, 4, a, b], [SACK, 2, TIMESTAMP, 10], value, _, [NOP, SCALE, 3, shift]], []) => {
