@@ -70,8 +70,8 @@ pub struct Damage {
 }
 
 impl FileInfo {
-    /// Counts a packet that is found. In the walk from record to record, which waits for memory, that takes no time; in a
-    /// loop of its own it was a fiftieth of mixed traffic.
+    /// Counts a packet that is found. The walk from record to record, which waits for memory, has the time for it; a loop
+    /// of its own took a hundredth of the time of mixed traffic.
     #[inline(always)]
     pub(super) fn count(&mut self, head: &Head) {
         self.packets += 1;

@@ -151,7 +151,7 @@ impl Walk for Pcap {
         info: &mut FileInfo,
     ) -> (usize, Stop) {
         match (self.order, self.lengths) {
-            // Nearly all files. To ask for every record which kind of file this is took a third of the walk.
+            // Nearly all files. Not to ask for every record which kind of file this is saves a hundredth of all instructions.
             (Order::Little, Lengths::CapturedFirst) => {
                 let usual = Pcap { order: Order::Little, lengths: Lengths::CapturedFirst, ..*self };
                 usual.records(window, at, heads, info)

@@ -8,17 +8,16 @@ use twox_hash::XxHash3_128;
 /// Words of eight bytes in the secret: as many as that of the hash itself has.
 const WORDS: usize = 24;
 
-/// Drawn when the program starts: who makes a capture cannot know it.
-static SECRET: LazyLock<[u8; 8 * WORDS]> = LazyLock::new(|| {
+/// Drawn when it is first needed: who makes a capture cannot know it.
+static SECRET: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let seeds = RandomState::new();
-    let words: [[u8; 8]; WORDS] = std::array::from_fn(|word| seeds.hash_one(word).to_ne_bytes());
-    std::array::from_fn(|at| words[at / 8][at % 8])
+    (0..WORDS).flat_map(|word| seeds.hash_one(word).to_ne_bytes()).collect()
 });
 
 /// The digest of some bytes: 128 bits under a secret, another one in each run. No two texts of a capture have the same by
 /// chance, and nobody can make two that have.
 pub(super) fn digest(bytes: &[u8]) -> u128 {
-    XxHash3_128::oneshot_with_secret(&*SECRET, bytes).expect("the secret is long enough")
+    XxHash3_128::oneshot_with_secret(&SECRET, bytes).expect("the secret is long enough")
 }
 
 #[cfg(test)]

@@ -51,8 +51,7 @@ pub(super) fn request(first: &[u8], more: bool) -> Probe {
     let target = target.get(1..).unwrap_or_default();
     let is_one = match (is_whole, more) {
         _ if !method.iter().all(is_method) => false,
-        (true, _) => !method.is_empty() && target.rsplit(|&byte| byte == b' ').next().is_some_and(is_version),
-        (false, true) if line.starts_with(b" ") => false,
+        (true, _) => target.rsplit(|&byte| byte == b' ').next().is_some_and(is_version),
         (false, true) => return Probe::More,
         // The line is longer than what is looked at, or breaks off.
         (false, false) => is_known(method) && target_begins(method, target),
@@ -62,17 +61,13 @@ pub(super) fn request(first: &[u8], more: bool) -> Probe {
 
 /// Whether `first` begins a reply (RFC 9112, 4).
 pub(super) fn reply(first: &[u8], more: bool) -> Probe {
-    if first.first().is_some_and(|byte| *byte != b'H') {
-        return Probe::No;
-    }
-    let (line, whole, more) = line(first, more);
     let matches = b"HTTP/1.d ddd"
         .iter()
-        .zip(line)
+        .zip(first)
         .all(|(want, byte)| if *want == b'd' { byte.is_ascii_digit() } else { want == byte });
-    match (matches, line.len() >= b"HTTP/1.1 200".len()) {
+    match (matches, first.len() >= b"HTTP/1.1 200".len()) {
         (true, true) => Probe::Yes,
-        (true, false) if !whole && more => Probe::More,
+        (true, false) if more => Probe::More,
         _ => Probe::No,
     }
 }
