@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use sibtrace::{Analyzer, Config, Facts};
-use sibtrace_benches::{MIB, open};
+use sibtrace_benches::{MIB, open, traffic};
 use sibtrace_lab::adversary::Attack;
+use sibtrace_lab::bulk::Kind;
 
 /// What the stores may take together.
 const MEMORY: u64 = 16 * MIB;
@@ -74,6 +75,23 @@ fn holds(attack: Attack, size: usize, store: Option<&str>) {
         let (once, twice) = (pair[0].time, pair[1].time);
         assert!(twice <= once.max(least) * 3, "{attack:?}: {once:?}, then {twice:?}");
     }
+}
+
+#[test]
+fn a_full_store_is_no_silence() {
+    let mut config = Config::default();
+    config.memory = 4 * MIB;
+    let analyzer = Analyzer::new(config).expect("the default settings are valid");
+    // Half an hour of three thousand mailboxes, none of which is ever late.
+    let (facts, _) = analyzer.facts([open(traffic(Kind::Dense, 48 * MIB))], &mut ());
+    let [vantage] = facts.vantages.as_slice() else { panic!("one capture is one vantage point") };
+    let full = vantage.limits.iter().find(|limit| limit.store == "notification rows");
+    assert!(
+        full.is_some_and(|full| full.hits > 10_000 && full.full_at == vantage.notified_until()),
+        "{full:?}"
+    );
+    let found: Vec<_> = analyzer.judge(&facts).findings.into_iter().map(|finding| finding.title).collect();
+    assert!(found.is_empty(), "{} findings, one of them: {:?}", found.len(), found.first());
 }
 
 /// One test for each attack.

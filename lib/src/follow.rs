@@ -55,8 +55,12 @@ impl Capture {
     /// Both sides of connection `stream`, numbered as in the records; `None` when there are fewer connections.
     /// The sink may end it early; then what was read so far is followed.
     pub fn follow(self, stream: u64, sink: &mut dyn Sink) -> Result<Option<Follow>> {
-        let limits =
-            Limits { flows: 1 << 20, out_of_order_per_direction: WAITING, out_of_order_total: WAITING };
+        let limits = Limits {
+            flows: 1 << 20,
+            rows: 1 << 20,
+            out_of_order_per_direction: WAITING,
+            out_of_order_total: WAITING,
+        };
         let mut flows = Flows::new(limits, false);
         let mut slicer = Slicer::new(FRAGMENTS);
         let mut reader = self.into_reader();

@@ -15,6 +15,9 @@ pub(crate) const SHARDS: usize = 4;
 /// A connection with its place in the table and what its dissector remembers, in bytes.
 const CONNECTION_BYTES: u64 = 2048;
 
+/// The row of one that is over, with its place in order.
+const ROW_BYTES: u64 = 512;
+
 /// A share of the traffic: whole connections, and everything that is learnt from them.
 pub(crate) struct Shard {
     flows: Flows<Talk>,
@@ -28,6 +31,8 @@ impl Shard {
         let part = |divisor: u64| usize::try_from(memory / divisor).unwrap_or(usize::MAX);
         let limits = Limits {
             flows: part(2 * CONNECTION_BYTES).max(256),
+            // Three eighths of all: nearly as many as notifications, whose connections rules ask for.
+            rows: part(8 * ROW_BYTES / 3).max(256),
             // One direction may need all that a shard has.
             out_of_order_per_direction: part(8),
             out_of_order_total: part(8),
@@ -42,7 +47,7 @@ impl Shard {
             calls: Calls::new(memory / 32),
             protocols: Vec::new(),
             // Beyond rows and open connections there is room for those without a row that end in between.
-            names: limits.flows.saturating_mul(4),
+            names: 2 * (limits.flows + limits.rows),
             events: Vec::new(),
         };
         Shard { flows: Flows::new(limits, config.payload_digest), desk, limits }
@@ -65,10 +70,10 @@ impl Shard {
     pub(crate) fn finish(mut self) -> Learnt {
         let (connections, overflows) = self.flows.finish(&mut self.desk);
         let connections = vec![connections];
-        let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits };
+        let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits, full_at: None };
         let limits = vec![
             hits("open connections", self.limits.flows, overflows.flows),
-            hits("connection rows", self.limits.flows, overflows.rows),
+            hits("connection rows", self.limits.rows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
             hits("bytes of incomplete messages", self.desk.unfinished.limit, self.desk.unfinished.overflows),
         ];

@@ -88,6 +88,7 @@ impl Worker {
                 store: "fragment bytes",
                 limit: self.fragment_bytes as u64,
                 hits: self.slicer.fragment_counts().evicted.datagrams,
+                full_at: None,
             },
         }
     }

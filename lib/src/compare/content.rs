@@ -169,7 +169,7 @@ pub(super) fn by_subscription(exchange: &Rows, cuc: &Rows, clock: &Clock, links:
 pub(super) fn explains(exchange: &VantageFacts, cuc: &VantageFacts, clock: &Clock, links: &Links) -> bool {
     let known: std::collections::HashSet<_> =
         exchange.subscriptions.iter().map(|subscription| &subscription.request_id).collect();
-    let span = exchange.coverage.first.zip(exchange.coverage.last);
+    let span = exchange.coverage.first.zip(exchange.notified_until());
     let (mut all, mut without) = (0, 0);
     for (place, row) in cuc.notifications.iter().enumerate().filter(|(_, row)| content(row).is_some()) {
         let within = clock

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::intern::Interner;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::{LimitHits, Subscription};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{Authorization, Ews, Reply, Request, Subscribe, Transaction};
@@ -117,6 +117,16 @@ pub(crate) struct Calls {
     strings: Interner,
 }
 
+impl Row for EwsRow {
+    fn completed(&self) -> Moment {
+        EwsRow::completed(self)
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
+
 /// What a row costs with the strings that are its own.
 const ROW_BYTES: u64 = 1024;
 
@@ -139,7 +149,8 @@ impl Calls {
         else {
             return;
         };
-        if !self.rows.has_room(self.strings.bytes()) {
+        let completed = reply.map_or(last, |reply| reply.last);
+        if !self.rows.has_room(self.strings.bytes(), completed) {
             return;
         }
         let (client, server) = match seen.client {
@@ -176,8 +187,7 @@ impl Calls {
 
     /// The rows in the order of their completion, and how many did not fit.
     pub(crate) fn finish(self) -> (Vec<EwsRow>, LimitHits) {
-        let full = self.rows.hits("EWS call rows");
-        (self.rows.into_sorted(|row| (row.completed().frame, row.flow)), full)
+        self.rows.into_sorted("EWS call rows")
     }
 }
 

@@ -49,7 +49,7 @@ use self::reachability::Attempts;
 use self::vantage::Untouched;
 use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
-use crate::flow::{Connection, FlowId};
+use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 
 /// The facts of all vantage points, the Exchange side first.
@@ -94,6 +94,8 @@ pub struct VantageFacts {
     pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
+    /// The first notification that found no room, where the store was full.
+    pub(crate) notifications_full_at: Option<Moment>,
 }
 
 /// A bound of the analysis and how often it was met.
@@ -105,6 +107,8 @@ pub struct LimitHits {
     pub limit: u64,
     /// How often something was dropped or folded because of it.
     pub hits: u64,
+    /// Of a store of rows, the first that found no room: nothing from there on was kept.
+    pub full_at: Option<Moment>,
 }
 
 /// What was learnt of the traffic of one vantage point before it is put in order.
@@ -160,7 +164,8 @@ impl VantageFacts {
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);
-        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits };
+        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits, full_at: None };
+        let notifications_full_at = full.full_at;
         limits.extend([full, imap_full, smtp_full, pairs]);
         let (handshakes, full) = handshakes.finish(&coverage);
         limits.extend(full);
@@ -184,7 +189,15 @@ impl VantageFacts {
             handshakes,
             ews,
             limits,
+            notifications_full_at,
         }
+    }
+
+    /// Up to when all notifications are known that were captured: the latest packet, or where their store was full. That
+    /// none comes later proves nothing.
+    pub fn notified_until(&self) -> Option<Moment> {
+        let last = self.coverage.last?;
+        Some(self.notifications_full_at.filter(|full| full.time < last.time).unwrap_or(last))
     }
 
     /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::intern::{Interner, Memo};
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::{LimitHits, Table};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::{
@@ -156,6 +156,16 @@ impl NotificationRow {
     }
 }
 
+impl Row for NotificationRow {
+    fn completed(&self) -> Moment {
+        self.last
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
+
 /// The notifications of one shard while the capture is read.
 #[derive(Debug)]
 pub(crate) struct Notifications {
@@ -176,8 +186,8 @@ struct Target {
 
 /// Heads, and bodies, that a shard finds again by where they stand: the HTTP dissector knows as many in all.
 const PLACES: usize = 2048;
-/// What a row costs with the strings that are its own.
-const ROW_BYTES: u64 = 1024;
+/// What a row costs without its strings, which are counted for themselves.
+const ROW_BYTES: u64 = 320;
 
 impl Notifications {
     /// A table that may take so many bytes.
@@ -199,7 +209,7 @@ impl Notifications {
             return;
         };
         let strings = self.strings.bytes() + self.heads.bytes() + self.bodies.bytes() + self.ids.bytes();
-        if !self.rows.has_room(strings) {
+        if !self.rows.has_room(strings, request.last) {
             return;
         }
         let (source, listener) = match transaction.client {
@@ -217,8 +227,7 @@ impl Notifications {
 
     /// The rows in the order of completion, and how many did not fit.
     pub(crate) fn finish(self) -> (Table<NotificationRow>, LimitHits) {
-        let full = self.rows.hits("notification rows");
-        (self.rows.into_table(|row| (row.last.frame, row.flow)), full)
+        self.rows.into_table("notification rows")
     }
 
     fn row(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::intern::Interner;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::{Connections, LimitHits};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::Credentials;
@@ -94,6 +94,16 @@ pub(crate) struct SmtpReplies {
     strings: Interner,
 }
 
+impl Row for SmtpRow {
+    fn completed(&self) -> Moment {
+        self.last
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
+
 /// What a row costs with the strings that are its own.
 const ROW_BYTES: u64 = 512;
 
@@ -106,7 +116,7 @@ impl SmtpReplies {
 
     /// Keeps a reply.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], reply: SmtpReply) {
-        if !self.rows.has_room(self.strings.bytes()) {
+        if !self.rows.has_room(self.strings.bytes(), reply.last) {
             return;
         }
         let (client, server) = match reply.client {
@@ -140,8 +150,7 @@ impl SmtpReplies {
 
     /// The rows in order, without those of second copies, and how many did not fit.
     pub(crate) fn finish(self, connections: &Connections) -> (Vec<SmtpRow>, LimitHits) {
-        let full = self.rows.hits("SMTP rows");
-        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
+        let (mut rows, full) = self.rows.into_sorted("SMTP rows");
         let copies = copies(&rows, connections);
         rows.retain(|row| copies.binary_search(&row.flow).is_err());
         (rows, full)

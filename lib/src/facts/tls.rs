@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::intern::Interner;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::{Coverage, LimitHits};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::TlsHandshake;
@@ -99,6 +99,16 @@ pub(crate) struct Handshakes {
     forgotten: u64,
 }
 
+impl Row for HandshakeRow {
+    fn completed(&self) -> Moment {
+        self.last
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
+
 /// What a row costs without its certificates, and what a certificate costs besides its bytes.
 const ROW_BYTES: u64 = 768;
 const CERTIFICATE_BYTES: u64 = 1024;
@@ -119,7 +129,7 @@ impl Handshakes {
 
     /// Keeps a handshake.
     pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], seen: &TlsHandshake) {
-        if !self.rows.has_room(self.names.bytes()) {
+        if !self.rows.has_room(self.names.bytes(), seen.last) {
             return;
         }
         let (client, server) = match seen.client {
@@ -152,11 +162,13 @@ impl Handshakes {
 
     /// The rows in order, and how many rows and certificates did not fit.
     pub(crate) fn finish(self, coverage: &Coverage) -> (Vec<HandshakeRow>, [LimitHits; 2]) {
-        let limits = [
-            self.rows.hits("handshake rows"),
-            LimitHits { store: "certificate bytes", limit: self.certificate_bytes, hits: self.forgotten },
-        ];
-        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
+        let certificates = LimitHits {
+            store: "certificate bytes",
+            limit: self.certificate_bytes,
+            hits: self.forgotten,
+            full_at: None,
+        };
+        let (mut rows, full) = self.rows.into_sorted("handshake rows");
         for row in &mut rows {
             if let (HandshakeEnd::Open, Some(hello), Some(end)) = (row.outcome, row.hello, coverage.last)
                 && !row.is_answered()
@@ -166,7 +178,7 @@ impl Handshakes {
                 row.outcome = HandshakeEnd::NoAnswer;
             }
         }
-        (rows, limits)
+        (rows, [full, certificates])
     }
 
     /// Takes in what another shard has learnt.

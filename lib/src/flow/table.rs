@@ -20,8 +20,10 @@ const LATELY: usize = 256;
 /// What one table may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections that may go on, and as many rows of those that are over.
+    /// Connections that may go on.
     pub(crate) flows: usize,
+    /// Rows of connections that are over.
+    pub(crate) rows: usize,
     /// Bytes of one direction that wait for an earlier one.
     pub(crate) out_of_order_per_direction: usize,
     /// Bytes of all directions that wait for an earlier one.
@@ -141,7 +143,7 @@ impl<S> Flows<S> {
                 held: 0,
                 overflows: 0,
             },
-            rows: Rows::new(limits.flows),
+            rows: Rows::new(limits.rows),
             begun: 0,
             overflows: Overflows::default(),
         }

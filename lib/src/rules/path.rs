@@ -247,7 +247,7 @@ impl Path {
             true => (gap.0.time, gap.1.time),
             false => (clock.to_exchange(gap.0)?, clock.to_exchange(gap.1)?),
         };
-        let (first, last) = exchange.facts.coverage.first.zip(exchange.facts.coverage.last)?;
+        let (first, last) = exchange.facts.coverage.first.zip(exchange.facts.notified_until())?;
         let subscription = &exchange.facts.subscriptions[*self.subscriptions.get(id)?];
         // Enough of the silence must lie within Exchange's capture for a try to be due.
         let due = of.config.interval_on(subscription.port) + Duration::from_nanos(LATEST as u64);

@@ -28,7 +28,7 @@ pub(crate) fn table(page: &mut Page, facts: &Facts, config: &Config, style: &Sty
         return;
     };
     let rows = rows(facts, vantage, config);
-    let ends = (vantage.coverage.first, vantage.coverage.last);
+    let ends = (vantage.coverage.first, vantage.notified_until());
     let (false, (Some(first), Some(last))) = (rows.is_empty(), ends) else {
         return;
     };

@@ -10,7 +10,7 @@ use super::told::{Offer, Told};
 use super::{ImapFacts, ImapKind, ImapLogin, ImapReply, ImapRow, ServerHints};
 use crate::config::Ports;
 use crate::facts::intern::Interner;
-use crate::facts::rows::Rows;
+use crate::facts::rows::{Row, Rows};
 use crate::facts::{Connections, LimitHits};
 use crate::flow::{Dir, Endpoint, FlowId, Moment};
 use crate::proto::imap::{Capabilities, Command, Fact, Login, Reply, Status, Way};
@@ -20,6 +20,16 @@ use crate::proto::sasl::Mechanism;
 const ROW_BYTES: u64 = 1024;
 /// Servers whose versions are remembered.
 const SERVERS: usize = 4096;
+
+impl Row for ImapRow {
+    fn completed(&self) -> Moment {
+        self.last
+    }
+
+    fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
 
 /// IMAP as one shard sees it while the capture is read.
 #[derive(Debug)]
@@ -52,7 +62,7 @@ impl Imap {
             Dir::Resp => (resp, orig),
         };
         if self.told.len() >= self.rows.limit() && !self.told.contains_key(&flow) {
-            self.rows.drop_one();
+            self.rows.drop_one(fact.completed());
             return;
         }
         let new = Told { client, is_encrypted: false, is_authenticated: false, offer: None };
@@ -91,10 +101,9 @@ impl Imap {
         ports: &Ports,
         begin: Option<Moment>,
     ) -> (ImapFacts, LimitHits) {
-        let full = self.rows.hits("IMAP rows");
-        let mut rows = self.rows.into_sorted(|row| (row.last.frame, row.flow));
+        let (mut rows, full) = self.rows.into_sorted("IMAP rows");
         judge_offers(&mut rows, &self.offers);
-        let sessions = sessions(connections, &self.told, &rows, ports, begin);
+        let sessions = sessions(connections, &self.told, &rows, ports, (begin, full.full_at));
         rows.retain(|row| sessions.binary_search_by_key(&row.flow, |session| session.flow).is_ok());
         let open = Counts::new(&sessions);
         let mut facts = ImapFacts { rows, sessions, servers: self.servers, open };
@@ -153,7 +162,7 @@ impl Imap {
     }
 
     fn push(&mut self, row: ImapRow) {
-        if !self.rows.has_room(self.strings.bytes()) {
+        if !self.rows.has_room(self.strings.bytes(), row.last) {
             return;
         }
         self.rows.push(row);

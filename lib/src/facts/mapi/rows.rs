@@ -261,7 +261,8 @@ impl Rpcs {
     }
 
     pub(super) fn finish(self) -> (Vec<Line>, LimitHits) {
-        let full = LimitHits { store: "RPC rows", limit: self.limit as u64, hits: self.dropped };
+        let full =
+            LimitHits { store: "RPC rows", limit: self.limit as u64, hits: self.dropped, full_at: None };
         (self.lines, full)
     }
 

@@ -45,7 +45,7 @@ proptest! {
         patience in prop_oneof![Just(usize::MAX), 0..200_usize],
         digest: bool,
     ) {
-        let limits = Limits { flows: 100, out_of_order_per_direction: room, out_of_order_total: 1500 };
+        let limits = Limits { flows: 100, rows: 100, out_of_order_per_direction: room, out_of_order_total: 1500 };
         let mut wire = Wire::with(limits);
         wire.flows = Flows::new(limits, digest);
         wire.log.patience = patience;

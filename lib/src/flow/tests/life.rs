@@ -219,7 +219,7 @@ fn a_new_connection_ends_the_old_one_first() {
 
 #[test]
 fn the_flow_idle_longest_makes_room() {
-    let mut wire = Wire::with(Limits { flows: 2, ..LIMITS });
+    let mut wire = Wire::with(Limits { flows: 2, rows: 2, ..LIMITS });
     let clients = ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.1:4", "10.0.0.1:5"];
     let syn = |wire: &mut Wire, client| wire.send((client, SERVER), SYN, 100, 0, "", 0);
     syn(&mut wire, clients[0]);
@@ -234,7 +234,7 @@ fn the_flow_idle_longest_makes_room() {
     );
     assert_eq!(overflows, Overflows { flows: 1, ..Overflows::default() });
 
-    let mut flood = Wire::with(Limits { flows: 2, ..LIMITS });
+    let mut flood = Wire::with(Limits { flows: 2, rows: 2, ..LIMITS });
     clients.iter().for_each(|client| syn(&mut flood, client));
     let (rows, _, overflows) = flood.finish();
     assert_eq!(rows.len(), 4);

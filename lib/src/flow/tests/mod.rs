@@ -10,7 +10,7 @@ use crate::packet::{Ip, Tcp};
 const CLIENT: &str = "10.0.0.1:40000";
 const SERVER: &str = "10.0.0.2:7080";
 const LIMITS: Limits =
-    Limits { flows: 100, out_of_order_per_direction: 1 << 16, out_of_order_total: 1 << 16 };
+    Limits { flows: 100, rows: 100, out_of_order_per_direction: 1 << 16, out_of_order_total: 1 << 16 };
 
 const SYN: u8 = Tcp::SYN;
 const SYN_ACK: u8 = Tcp::SYN | Tcp::ACK;

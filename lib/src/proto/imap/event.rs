@@ -20,6 +20,17 @@ pub enum Fact {
     Command(Command),
 }
 
+impl Fact {
+    /// The frame that completed it.
+    pub fn completed(&self) -> Moment {
+        match self {
+            Fact::Greeting(reply) | Fact::Bye(reply) => reply.last,
+            Fact::Capabilities(capabilities) => capabilities.at,
+            Fact::Command(command) => command.last,
+        }
+    }
+}
+
 /// A status of the server (RFC 9051, 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "UPPERCASE"))]

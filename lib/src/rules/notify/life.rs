@@ -48,6 +48,8 @@ pub enum Until {
     Successor,
     /// The end of the capture.
     End,
+    /// The first notification of whatever subscription that found no room: what comes later is not known.
+    Full,
 }
 
 /// The life of one subscription.
@@ -84,7 +86,7 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
         let last = &view.facts.notifications[subscription.rows[last.first]];
         let pause = Pause { view, subscription, after: last };
         let next = successor.and_then(|next| view.facts.subscriptions[next].first(view.facts));
-        let gap = match (next, view.end()) {
+        let gap = match (next, view.facts.notified_until()) {
             (Some(first), _) => {
                 pause.until(first.last, Some(first.flow), Until::Successor, Confidence::Proven)
             }
@@ -92,7 +94,8 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
                 let quiet = |at: &Timestamp| at.seconds_since(last.last.time) <= life.deadline();
                 let alone = going_on.get(&last.source.ip).is_none_or(quiet);
                 let confidence = if alone { Confidence::Likely } else { Confidence::Proven };
-                pause.until(end, None, Until::End, confidence)
+                let until = if Some(end) == view.end() { Until::End } else { Until::Full };
+                pause.until(end, None, until, confidence)
             }
             (None, None) => None,
         };
@@ -271,6 +274,7 @@ impl Gap {
             Until::Next => "",
             Until::Successor => " It ends with the first notification of the subscription that took over.",
             Until::End => " It is still open at the end of the capture.",
+            Until::Full => " It is still open where notifications found no more room in memory.",
         }
     }
 
@@ -281,7 +285,7 @@ impl Gap {
                     .into(),
             );
         }
-        let nobody = self.until == Until::End && self.confidence < Confidence::Proven;
+        let nobody = matches!(self.until, Until::End | Until::Full) && self.confidence < Confidence::Proven;
         nobody.then(|| {
             "No notification of this source was captured after it: the subscription may have ended, or the source may \
              have stopped as a whole. A longer capture would tell."
@@ -320,7 +324,11 @@ impl Life {
             }
             let tries: Vec<_> = std::iter::once(&series.first).chain(&series.again).map(row).collect();
             let (first, last) = (tries.first()?, tries.last()?);
-            let next = self.tries.get(number + 1).map(|next| row(&next.first).first).or(view.end())?;
+            let next = self
+                .tries
+                .get(number + 1)
+                .map(|next| row(&next.first).first)
+                .or(view.facts.notified_until())?;
             let finished = last.first.time.seconds_since(first.first.time) >= self.interval_s * 0.5;
             let silent = next.time.seconds_since(last.last.time) >= 2.0 * self.interval_s;
             let failed = tries.iter().all(|row| retries::failed(row));
@@ -340,6 +348,7 @@ impl Life {
                 Until::Next => "first notification after the gap",
                 Until::Successor => "first notification of the subscription that took over",
                 Until::End => "last packet of the capture",
+                Until::Full => "the first notification that found no room in memory",
             };
             draft = draft
                 .evidence(view, Some(gap.from_flow), gap.from, "last notification before the gap")

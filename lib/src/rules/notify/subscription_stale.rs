@@ -78,7 +78,7 @@ fn renewed_within(view: &View<'_>, subscription: &Subscription, life: &Life, gap
             &rows[*subscription.rows.get(place)?]
         }
         Until::Successor => view.facts.subscriptions[life.successor?].first(view.facts)?,
-        Until::End => return None,
+        Until::End | Until::Full => return None,
     };
     let created = next.created().filter(|created| (gap.from.time..=gap.to.time).contains(created))?;
     Some(format!(

@@ -56,7 +56,7 @@ impl<'v> Witness<'v> {
     fn was_awake(&self, from: Timestamp, to: Timestamp) -> bool {
         let (coverage, sight) = (&self.view.facts.coverage, &self.view.sight);
         let runs = coverage.first.is_some_and(|first| first.time <= from)
-            && coverage.last.is_some_and(|last| last.time >= to);
+            && self.view.facts.notified_until().is_some_and(|last| last.time >= to);
         let between_files = coverage.silences.iter().any(|silence| {
             silence.from.frame.file() != silence.to.frame.file()
                 && silence.from.time < to
