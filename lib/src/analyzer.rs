@@ -6,7 +6,7 @@ use crate::crew;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, VantageFacts};
 use crate::parallel;
-use crate::report::Report;
+use crate::report::{Report, Summary};
 use crate::rules::{self, Context, Findings, RULES, Rule};
 use crate::sink::Sink;
 
@@ -73,15 +73,18 @@ impl Analyzer {
         let cx = Context::new(facts, &self.config);
         let own = self.rules.iter().map(|rule| &**rule);
         let rules: Vec<_> = RULES.iter().copied().chain(own).collect();
-        let findings = parallel::map(self.config.threads(), &rules, |rule| {
+        let threads = self.config.threads();
+        let check = |rule: &&dyn Rule| {
             let meta = rule.meta();
             let mut out = Findings::new(&meta);
             if cx.wants(&meta) {
                 rule.check(&cx, &mut out);
             }
             out.finish()
-        });
-        Report::new(facts, &cx, findings.into_iter().flatten().collect())
+        };
+        let (summary, findings) =
+            parallel::join(threads, || Summary::new(facts), || parallel::map(threads, &rules, check));
+        Report::new(facts, &cx, summary, findings.into_iter().flatten().collect())
     }
 
     /// Reads and judges.

@@ -6,8 +6,10 @@ pub use path::{Path, Percentiles, Resets};
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+
+use ahash::RandomState;
 
 use crate::capture::{LinkType, Vantage};
 use crate::facts::mapi::{Answer, RpcKind};
@@ -220,7 +222,7 @@ pub struct Limit {
 
 impl Report {
     /// Puts a report together. The order of findings is fixed.
-    pub(crate) fn new(facts: &Facts, cx: &Context<'_>, mut findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(facts: &Facts, cx: &Context<'_>, summary: Summary, mut findings: Vec<Finding>) -> Self {
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (Reverse(f.severity), f.first);
             key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.subject).cmp(&(&b.rule, &b.subject)))
@@ -229,8 +231,7 @@ impl Report {
             schema: Cow::Borrowed(SCHEMA),
             sibtrace: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             captures: captured(cx),
-            // The last one is the Cisco side, or the only one.
-            summary: facts.vantages.last().map(summary).unwrap_or_default(),
+            summary,
             findings,
             known: 0,
             limits: limits(facts),
@@ -277,6 +278,13 @@ fn captures<'a>(view: &View<'a>) -> impl Iterator<Item = CaptureSummary> + use<'
     })
 }
 
+impl Summary {
+    /// Of the Cisco side, or the only one.
+    pub(crate) fn new(facts: &Facts) -> Self {
+        facts.vantages.last().map(summary).unwrap_or_default()
+    }
+}
+
 fn summary(facts: &VantageFacts) -> Summary {
     Summary {
         connections: facts.connections.len() as u64,
@@ -297,8 +305,10 @@ fn notifications(facts: &VantageFacts) -> NotificationSummary {
         subscriptions: facts.subscriptions.len() as u64,
         ..NotificationSummary::default()
     };
-    let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    let mut sources: HashMap<IpAddr, u64, RandomState> = HashMap::default();
     let mut servers: BTreeSet<&str> = BTreeSet::new();
+    // Most name theirs in a text that they share.
+    let mut named: HashSet<*const u8, RandomState> = HashSet::default();
     for row in facts.notifications.iter().filter(|row| row.is_post()) {
         *sources.entry(row.source.ip).or_default() += 1;
         if !row.counts() {
@@ -315,10 +325,11 @@ fn notifications(facts: &VantageFacts) -> NotificationSummary {
             Some(_) => counts.other_replies += 1,
             None => counts.unanswered += 1,
         }
-        servers.extend(row.server());
+        servers.extend(row.server().filter(|server| named.insert(server.as_ptr())));
     }
     let by_source = |(ip, notifications)| SourceSummary { ip, notifications };
     counts.sources = sources.into_iter().map(by_source).collect();
+    counts.sources.sort_unstable_by_key(|source| source.ip);
     counts.servers = servers.into_iter().map(str::to_owned).collect();
     counts
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::{Connections, NotificationRow, Table};
 use crate::flow::{Connection, FlowId, Syn};
+use crate::time::Timestamp;
 
 /// A proxy carries a notification on within this time, also when it must connect first (nanoseconds).
 const ONWARD: i64 = 30_000_000_000;
@@ -21,20 +22,21 @@ const KEPT: usize = 64;
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
 pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections) {
     let syn = |flow: FlowId| connections.of(flow)?.syn.as_ref();
-    // The last row with the same body that is no copy itself.
-    let mut latest: HashMap<(u64, u64), Vec<usize>, ahash::RandomState> = HashMap::default();
+    // The last rows with the same body that are no copies themselves, and their times: none of them is in the cache.
+    let mut latest: HashMap<(u64, u64), Vec<(Timestamp, usize)>, ahash::RandomState> = HashMap::default();
     for number in 0..rows.len() {
         let row = &rows[number];
         let known = latest.entry((row.body_digest, row.body_length)).or_default();
-        known.retain(|&first| row.first.time.since(rows[first].first.time) <= ONWARD);
-        let first = known.iter().copied().find(|&first| {
+        known.retain(|(time, _)| row.first.time.since(*time) <= ONWARD);
+        let numbers = || known.iter().map(|(_, number)| *number);
+        let first = numbers().find(|&first| {
             let other = &rows[first];
             other.flow != row.flow
                 && row.first.time.since(other.first.time) <= NEAR
                 && (other.source, other.listener) != (row.source, row.listener)
                 && same_packets(syn(other.flow), syn(row.flow), nested(other, row))
         });
-        let sender = known.iter().copied().find(|&sender| {
+        let sender = numbers().find(|&sender| {
             let other = &rows[sender];
             other.flow != row.flow
                 && waits_for(other, row)
@@ -47,7 +49,7 @@ pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections)
                 if known.len() == KEPT {
                     known.remove(0);
                 }
-                known.push(number);
+                known.push((row.first.time, number));
             }
         }
     }

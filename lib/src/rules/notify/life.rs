@@ -8,6 +8,7 @@ use super::retries::{self, Tries};
 use crate::config::IMP_NOTIFY_PORT;
 use crate::facts::{NotificationRow, Subscription};
 use crate::flow::{FlowId, Moment};
+use crate::parallel;
 use crate::proto::{Guid, NotificationResult};
 use crate::rules::{Confidence, Context, Draft, Findings, View};
 use crate::time::{Timestamp, nanos};
@@ -71,10 +72,17 @@ pub struct Life {
     pub(crate) tries: Vec<Tries>,
 }
 
+/// Subscriptions that a thread looks at before it takes others.
+const AT_ONCE: usize = 64;
+
 /// The lives of all subscriptions of a vantage point.
 pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
-    let mut lives: Vec<Life> =
-        view.facts.subscriptions.iter().map(|subscription| life(view, subscription)).collect();
+    let threads = view.config.threads();
+    let parts: Vec<_> = view.facts.subscriptions.chunks(AT_ONCE).collect();
+    let lives = parallel::map(threads, &parts, |part| {
+        part.iter().map(|subscription| life(view, subscription)).collect::<Vec<_>>()
+    });
+    let mut lives: Vec<Life> = lives.into_iter().flatten().collect();
     let going_on = last_by_source(view);
     let successors = successors(view, &lives);
     for ((subscription, life), successor) in view.facts.subscriptions.iter().zip(&mut lives).zip(successors) {

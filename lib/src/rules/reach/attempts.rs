@@ -71,7 +71,13 @@ pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> 
 /// The servers to which attempts failed that `is_meant` picks, by address.
 pub(crate) fn servers_at<'a>(view: &View<'a>, is_meant: impl Fn(&Connection) -> bool) -> Vec<Server<'a>> {
     let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
-    for connection in view.census.failed.iter().filter(|connection| is_meant(connection)) {
+    // All others are looked at for these only: an attempt that the end of the capture cut short shows nothing of anybody.
+    let cut_short = |connection: &Connection| {
+        let is_unanswered = outcome(connection) == Some(Outcome::Unanswered);
+        is_unanswered && connection.syn_count < SYNS && is_at_the_end(connection, view.end())
+    };
+    let failed = view.census.failed.iter().filter(|connection| is_meant(connection));
+    for connection in failed.filter(|connection| !cut_short(connection)) {
         servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
     }
     if servers.is_empty() {
