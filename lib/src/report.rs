@@ -261,7 +261,7 @@ fn captures<'a>(view: &View<'a>) -> impl Iterator<Item = CaptureSummary> + use<'
                 connection.sides.iter().map(|side| side.missing.saturating_sub(side.rare().cut)).sum::<u64>();
         }
     }
-    facts.files.iter().zip(lost).map(|(file, lost_bytes)| CaptureSummary {
+    facts.files.iter().enumerate().zip(lost).map(|((number, file), lost_bytes)| CaptureSummary {
         path: file.path.display().to_string(),
         vantage: facts.vantage,
         format: file.format.to_owned(),
@@ -274,7 +274,7 @@ fn captures<'a>(view: &View<'a>) -> impl Iterator<Item = CaptureSummary> + use<'
         cut_packets: file.cut_packets,
         lost_bytes,
         clock_offset_us: None,
-        notes: file.notes.clone(),
+        notes: file.notes.iter().cloned().chain(full(facts, number)).collect(),
     })
 }
 
@@ -283,6 +283,17 @@ impl Summary {
     pub(crate) fn new(facts: &Facts) -> Self {
         facts.vantages.last().map(summary).unwrap_or_default()
     }
+}
+
+/// The stores of rows that had no more room somewhere in a file.
+fn full(facts: &VantageFacts, file: usize) -> impl Iterator<Item = String> {
+    let stores = facts.limits.iter().filter_map(|limit| Some((limit.store, limit.full_at?.frame)));
+    stores.filter(move |(_, frame)| frame.file() == file).map(|(store, frame)| {
+        format!(
+            "from frame {} on there was no room for {store}; a larger --memory makes some",
+            frame.number()
+        )
+    })
 }
 
 fn summary(facts: &VantageFacts) -> Summary {

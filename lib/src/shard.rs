@@ -71,11 +71,12 @@ impl Shard {
         let (connections, overflows) = self.flows.finish(&mut self.desk);
         let connections = vec![connections];
         let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits, full_at: None };
+        let Unfinished { limit: unfinished, overflows: given_up, full_at, .. } = self.desk.unfinished;
         let limits = vec![
             hits("open connections", self.limits.flows, overflows.flows),
             hits("connection rows", self.limits.rows, overflows.rows),
             hits("out-of-order bytes", self.limits.out_of_order_total, overflows.out_of_order),
-            hits("bytes of incomplete messages", self.desk.unfinished.limit, self.desk.unfinished.overflows),
+            LimitHits { full_at, ..hits("bytes of incomplete messages", unfinished, given_up) },
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
         Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
@@ -109,6 +110,8 @@ struct Unfinished {
     limit: usize,
     held: usize,
     overflows: u64,
+    /// The first time that there was too much.
+    full_at: Option<Moment>,
 }
 
 impl Unfinished {
@@ -117,7 +120,7 @@ impl Unfinished {
     const LARGE: usize = 1024;
 
     fn new(limit: usize) -> Self {
-        Unfinished { limit, held: 0, overflows: 0 }
+        Unfinished { limit, held: 0, overflows: 0, full_at: None }
     }
 
     /// Counts anew what a connection keeps. Returns whether there is room for that.
@@ -140,6 +143,7 @@ impl Desk {
     fn weigh(&mut self, talk: &mut Talk, at: Moment) {
         if !self.unfinished.count(talk) {
             self.unfinished.overflows += 1;
+            self.unfinished.full_at.get_or_insert(at);
             talk.session.give_up(at, &mut self.events);
             self.unfinished.count(talk);
         }

@@ -1,5 +1,6 @@
 //! What one shard of a vantage point has learnt, and the merging of several.
 
+use super::rows::earlier;
 use super::{Calls, Handshakes, Imap, LimitHits, Notifications, Rpcs, SmtpReplies};
 use crate::flow::{Connection, FlowId};
 
@@ -33,6 +34,7 @@ impl Learnt {
         for (sum, more) in self.limits.iter_mut().zip(other.limits) {
             sum.limit += more.limit;
             sum.hits += more.hits;
+            sum.full_at = earlier(sum.full_at, more.full_at);
         }
         self
     }

@@ -51,6 +51,7 @@ use crate::capture::{FileInfo, Vantage};
 use crate::config::Config;
 use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
+use crate::time::Timestamp;
 
 /// The facts of all vantage points, the Exchange side first.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +95,7 @@ pub struct VantageFacts {
     pub mapi: Mapi,
     /// Bounds of the analysis and how often they were met.
     pub limits: Vec<LimitHits>,
-    /// The first notification that found no room, where the store was full.
+    /// The first notification, or message that may be one, that found no room.
     pub(crate) notifications_full_at: Option<Moment>,
 }
 
@@ -107,7 +108,7 @@ pub struct LimitHits {
     pub limit: u64,
     /// How often something was dropped or folded because of it.
     pub hits: u64,
-    /// Of a store of rows, the first that found no room: nothing from there on was kept.
+    /// The first that found no room in a store of rows, of which nothing is kept from there on, or of incomplete messages.
     pub full_at: Option<Moment>,
 }
 
@@ -165,7 +166,9 @@ impl VantageFacts {
         );
         let (smtp, smtp_full) = smtp.finish(&connections);
         let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits, full_at: None };
-        let notifications_full_at = full.full_at;
+        // A message that was given up may have been a notification.
+        let notifications_full_at =
+            limits.iter().fold(full.full_at, |at, limit| rows::earlier(at, limit.full_at));
         limits.extend([full, imap_full, smtp_full, pairs]);
         let (handshakes, full) = handshakes.finish(&coverage);
         limits.extend(full);
@@ -191,6 +194,11 @@ impl VantageFacts {
             limits,
             notifications_full_at,
         }
+    }
+
+    /// Whether all notifications up to that time found room.
+    pub(crate) fn has_notifications_of(&self, time: Timestamp) -> bool {
+        self.notifications_full_at.is_none_or(|full| time <= full.time)
     }
 
     /// Up to when all notifications are known that were captured: the latest packet, or where their store was full. That

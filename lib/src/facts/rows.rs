@@ -98,7 +98,7 @@ impl<T: Row> Rows<T> {
 }
 
 /// The earlier of two moments, where there are any.
-fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+pub(super) fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
     one.into_iter().chain(other).min_by_key(|at| (at.time, at.frame))
 }
 

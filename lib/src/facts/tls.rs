@@ -188,7 +188,8 @@ impl Handshakes {
         self.forgotten += other.forgotten;
     }
 
-    /// Certificates that were seen before are not kept again.
+    /// Certificates that were seen before are not kept again. Without room for one of them nothing is known of all: a list
+    /// with a hole would be a chain that the server does not complete.
     fn keep(&mut self, sent: Option<&SentCertificates>) -> Option<(Moment, Vec<Arc<Certificate>>)> {
         let sent = sent?;
         let mut kept = Vec::with_capacity(sent.der.len());
@@ -200,7 +201,7 @@ impl Handshakes {
             }
             let Some(room) = self.room.checked_sub(der.len() as u64 + CERTIFICATE_BYTES) else {
                 self.forgotten += 1;
-                continue;
+                return None;
             };
             self.room = room;
             let read = Arc::new(Certificate::read(der));

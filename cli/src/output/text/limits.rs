@@ -36,11 +36,6 @@ pub(super) fn reasons(report: &Report, facts: &Facts, config: &Config) -> Vec<St
     }
     let said = |rule: &str| report.findings.iter().any(|finding| finding.rule == rule);
     for vantage in &facts.vantages {
-        let full = vantage.limits.iter().filter_map(|limit| Some((limit.store, limit.full_at?)));
-        reasons.extend(full.map(|(store, at)| {
-            let frame = at.frame.number();
-            format!("What {store} tell of frame {frame} and all that follow: there was no more room; {CODE}--memory{CODE:#} makes some")
-        }));
         let intervals = vantage
             .subscriptions
             .iter()

@@ -103,7 +103,7 @@ impl Imap {
     ) -> (ImapFacts, LimitHits) {
         let (mut rows, full) = self.rows.into_sorted("IMAP rows");
         judge_offers(&mut rows, &self.offers);
-        let sessions = sessions(connections, &self.told, &rows, ports, (begin, full.full_at));
+        let sessions = sessions(connections, &self.told, &rows, ports, begin);
         rows.retain(|row| sessions.binary_search_by_key(&row.flow, |session| session.flow).is_ok());
         let open = Counts::new(&sessions);
         let mut facts = ImapFacts { rows, sessions, servers: self.servers, open };

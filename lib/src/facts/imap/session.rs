@@ -68,14 +68,13 @@ pub(super) fn account(user: &str) -> Option<String> {
     (!bare.is_empty()).then(|| bare.to_lowercase())
 }
 
-/// The sessions behind `connections`, without second copies. `rows` are in order, and all there are between the
-/// capture's begin and, where the store of rows was full, that moment.
+/// The sessions behind `connections`, without second copies. `rows` are in order.
 pub(super) fn sessions(
     connections: &Connections,
     told: &BTreeMap<FlowId, Told>,
     rows: &[ImapRow],
     ports: &Ports,
-    (begin, full_at): (Option<Moment>, Option<Moment>),
+    begin: Option<Moment>,
 ) -> Vec<ImapSession> {
     let mut by_flow: HashMap<FlowId, Vec<&ImapRow>, ahash::RandomState> = HashMap::default();
     rows.iter().for_each(|row| by_flow.entry(row.flow).or_default().push(row));
@@ -96,11 +95,6 @@ pub(super) fn sessions(
             continue;
         }
         let rows = by_flow.get(&connection.id).map(Vec::as_slice).unwrap_or_default();
-        // Of what has no row any more it is not known whether it was greeted.
-        let is_after = |at: Moment| full_at.is_some_and(|full_at| at.time >= full_at.time);
-        if is_after(connection.first()) || rows.is_empty() && is_after(connection.last()) {
-            continue;
-        }
         let is_handed_on = told.is_some_and(|told| told.is_encrypted);
         sessions.push(session(connection, client, is_handed_on, rows, begin));
     }

@@ -181,7 +181,10 @@ impl Pause<'_> {
         confidence: Confidence,
     ) -> Option<Gap> {
         let (sight, from) = (&self.view.sight, self.after.last);
-        if sight.clock_jumped(from, to) || to.time <= from.time {
+        if !self.view.facts.has_notifications_of(to.time)
+            || sight.clock_jumped(from, to)
+            || to.time <= from.time
+        {
             return None;
         }
         let (port, sources) = (self.subscription.port, &self.subscription.sources);

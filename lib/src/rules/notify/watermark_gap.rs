@@ -99,6 +99,7 @@ fn is_excused(
         })
     });
     partly
+        || !view.facts.has_notifications_of(to)
         || view.sight.lost_something(after.listener.port, from, to)
         || view.sight.clock_jumped(before.last, after.first)
         || !view.sight.saw_all(from, to)
