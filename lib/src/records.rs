@@ -165,9 +165,9 @@ pub fn records<'a>(
             ews::all(&view).map(|record| Record::Ews(Box::new(record))).collect::<Vec<_>>()
         })),
         Kind::Connections => Box::new(views.flat_map(move |view| {
-            let rows = view.facts.connections.iter().enumerate();
-            rows.map(move |(stream, row)| {
-                Record::Connection(Box::new(connection::record(&view, stream, row, config.payload_digest)))
+            let rows = view.facts.connections.iter();
+            rows.map(move |row| {
+                Record::Connection(Box::new(connection::record(&view, row, config.payload_digest)))
             })
         })),
         Kind::Reachability => Box::new(views.flat_map(|view| {
@@ -183,7 +183,7 @@ fn origin(view: &View<'_>, at: Moment, flow: Option<FlowId>) -> Origin {
         capture: view.first_capture + at.frame.file(),
         frame: at.frame.number(),
         time: at.time,
-        stream: flow.and_then(|flow| view.facts.stream(flow)).map(|stream| stream as u64),
+        stream: flow.and_then(|flow| view.facts.connections.stream(flow)),
     }
 }
 

@@ -79,7 +79,19 @@ impl Shard {
             LimitHits { full_at, ..hits("bytes of incomplete messages", unfinished, given_up) },
         ];
         let Desk { notifications, imap, smtp, rpcs, handshakes, calls, protocols, .. } = self.desk;
-        Learnt { connections, protocols, notifications, imap, smtp, rpcs, handshakes, calls, limits }
+        let first_without_row = overflows.first_without_row;
+        Learnt {
+            connections,
+            first_without_row,
+            protocols,
+            notifications,
+            imap,
+            smtp,
+            rpcs,
+            handshakes,
+            calls,
+            limits,
+        }
     }
 }
 

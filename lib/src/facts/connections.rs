@@ -17,16 +17,30 @@ pub struct Connections {
     streams: Streams,
     /// Of originator and responder.
     ports: Vec<[u16; 2]>,
+    /// The first connection without a row: those that began later have other numbers in Wireshark.
+    first_without_row: Option<FlowId>,
 }
 
 impl Connections {
     /// The rows of all parts.
     pub(crate) fn new(parts: Vec<Vec<Connection>>) -> Self {
         let (rows, ids, ports) = Table::keyed(parts, |row| (row.id, [row.orig.port, row.resp.port]));
-        Connections { rows, ports, streams: Streams::new(ids) }
+        Connections { rows, ports, streams: Streams::new(ids), first_without_row: None }
     }
 
-    /// The stream number of a connection; `None` when its row was folded away.
+    /// The same, of which this is the first that has no row.
+    pub(crate) fn counted_up_to(self, first_without_row: Option<FlowId>) -> Self {
+        Connections { first_without_row, ..self }
+    }
+
+    /// The stream number of a connection in Wireshark; `None` where rows before it were folded away, so that it is not
+    /// known.
+    pub fn stream(&self, flow: FlowId) -> Option<u64> {
+        let is_counted = self.first_without_row.is_none_or(|first| flow < first);
+        self.number(flow).filter(|_| is_counted).map(|number| number as u64)
+    }
+
+    /// Where the row of a connection stands, which is its stream number unless rows were folded; `None` when its row was folded away.
     pub fn number(&self, flow: FlowId) -> Option<usize> {
         self.streams.number(flow)
     }
@@ -93,6 +107,9 @@ mod tests {
         assert_eq!(connections.on([25]).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
         assert_eq!(connections.of(FlowId(5)).map(|row| row.orig.port), Some(7080));
         assert!(connections.of(FlowId(6)).is_none());
+        assert_eq!(connections.stream(FlowId(9)), Some(2));
+        let folded = connections.clone().counted_up_to(Some(FlowId(7)));
+        assert_eq!([5, 9].map(|id| folded.stream(FlowId(id))), [Some(1), None]);
         assert_eq!(connections.on([5002]).map(|row| row.id.0).collect::<Vec<_>>(), [9]);
     }
 }

@@ -8,6 +8,8 @@ use crate::flow::{Connection, FlowId};
 pub(crate) struct Learnt {
     /// Of each shard.
     pub(crate) connections: Vec<Vec<Connection>>,
+    /// The connection that began first of those that found no room for a row.
+    pub(crate) first_without_row: Option<FlowId>,
     /// In no order.
     pub(crate) protocols: Vec<(FlowId, &'static str)>,
     pub(crate) notifications: Notifications,
@@ -24,6 +26,7 @@ impl Learnt {
     /// With what was learnt of other connections.
     pub(crate) fn merge(mut self, other: Learnt) -> Self {
         self.connections.extend(other.connections);
+        self.first_without_row = self.first_without_row.into_iter().chain(other.first_without_row).min();
         self.protocols.extend(other.protocols);
         self.notifications.absorb(other.notifications);
         self.imap.absorb(other.imap);

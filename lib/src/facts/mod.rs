@@ -127,6 +127,7 @@ impl VantageFacts {
         let Gathered { files, coverage, pings, learnt } = gathered;
         let Learnt {
             connections,
+            first_without_row,
             mut protocols,
             notifications,
             imap,
@@ -143,7 +144,7 @@ impl VantageFacts {
                 protocols.sort_by_key(|(flow, _)| *flow);
                 (notifications.finish(), protocols)
             },
-            || Connections::new(connections),
+            || Connections::new(connections).counted_up_to(first_without_row),
         );
         let (limit, hits) = pings.limit();
         let ((notifications, mut subscriptions), ((imap, imap_full), reachability, vantage)) = parallel::join(

@@ -37,6 +37,8 @@ pub(crate) struct Overflows {
     pub(crate) flows: u64,
     /// Connections that have no row.
     pub(crate) rows: u64,
+    /// The one of them that began first.
+    pub(crate) first_without_row: Option<FlowId>,
     /// Times that bytes were skipped, or not kept, because too many waited for an earlier one.
     pub(crate) out_of_order: u64,
 }
@@ -286,6 +288,7 @@ impl<S> Flows<S> {
     }
 
     fn retire<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) {
+        let id = seen.id(&self.rows);
         let is_told = match seen {
             // A flood is made of them: no row is made for nothing.
             Seen::Lone(_) if self.rows.is_full() => false,
@@ -294,7 +297,11 @@ impl<S> Flows<S> {
                 self.rows.end(row)
             }
         };
-        self.overflows.rows += u64::from(!is_told);
+        if !is_told {
+            self.overflows.rows += 1;
+            let first = self.overflows.first_without_row.get_or_insert(id);
+            *first = id.min(*first);
+        }
     }
 
     /// Finishes a row and says where it stands.

@@ -49,11 +49,11 @@ pub struct PayloadDigest {
     pub resp_sha256: Option<String>,
 }
 
-pub(super) fn record(view: &View<'_>, stream: usize, row: &Connection, digests: bool) -> ConnectionRecord {
+pub(super) fn record(view: &View<'_>, row: &Connection, digests: bool) -> ConnectionRecord {
     let (orig, resp) = (row.side(Dir::Orig), row.side(Dir::Resp));
     let both = |count: fn(&Side) -> u32| row.sides.iter().map(|side| u64::from(count(side))).sum();
     ConnectionRecord {
-        origin: Origin { stream: Some(stream as u64), ..origin(view, row.first(), None) },
+        origin: origin(view, row.first(), Some(row.id)),
         orig_ip: row.orig.ip,
         orig_port: row.orig.port,
         resp_ip: row.resp.ip,

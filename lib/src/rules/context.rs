@@ -131,14 +131,13 @@ impl<'a> View<'a> {
 
     /// The frame at `at` as evidence.
     pub(crate) fn evidence(&self, flow: Option<FlowId>, at: Moment, note: String) -> Evidence {
-        let stream = flow.and_then(|flow| self.facts.stream(flow));
+        let connection = flow.and_then(|flow| self.facts.connection(flow));
         Evidence {
             capture: self.first_capture + at.frame.file(),
             frame: at.frame.number(),
             time: at.time,
-            stream: stream.map(|stream| stream as u64),
-            community_id: stream
-                .map(|stream| self.facts.connections[stream].key().community_id().to_string()),
+            stream: flow.and_then(|flow| self.facts.connections.stream(flow)),
+            community_id: connection.map(|connection| connection.key().community_id().to_string()),
             note,
         }
     }
