@@ -70,7 +70,7 @@ impl Shard {
     pub(crate) fn finish(mut self) -> Learnt {
         let (connections, overflows) = self.flows.finish(&mut self.desk);
         let connections = vec![connections];
-        let hits = |store, limit: usize, hits| LimitHits { store, limit: limit as u64, hits, full_at: None };
+        let hits = |store, limit: usize, hits| LimitHits::new(store, limit as u64, hits);
         let Unfinished { limit: unfinished, overflows: given_up, full_at, .. } = self.desk.unfinished;
         let limits = vec![
             hits("open connections", self.limits.flows, overflows.flows),

@@ -80,16 +80,12 @@ impl Worker {
 
     /// Ends all connections.
     pub(crate) fn finish(self) -> Share {
+        let evicted = self.slicer.fragment_counts().evicted.datagrams;
         let Post { index, workers, shards, overview, .. } = self.post;
         Share {
             learnt: (index..).step_by(workers).zip(shards.into_iter().map(Shard::finish)).collect(),
             overview,
-            fragments: LimitHits {
-                store: "fragment bytes",
-                limit: self.fragment_bytes as u64,
-                hits: self.slicer.fragment_counts().evicted.datagrams,
-                full_at: None,
-            },
+            fragments: LimitHits::new("fragment bytes", self.fragment_bytes as u64, evicted),
         }
     }
 

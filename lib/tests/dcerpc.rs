@@ -95,7 +95,7 @@ fn found(path: &Path) -> BTreeSet<Fact> {
     let vantage = &facts.vantages[0];
     let mut found = BTreeSet::new();
     for row in &vantage.mapi.rows {
-        let stream = vantage.stream(row.flow).expect("its connection has a row") as u64;
+        let stream = vantage.connections.stream(row.flow).expect("its connection has a row");
         let frames = [row.request, row.reply].map(|span| span.map(|span| span.last.frame.number()));
         if let (Some(frame), RpcKind::Bind | RpcKind::Alter) = (frames[0], row.kind) {
             found.insert(("bind", stream, frame, u64::from(row.presented)));

@@ -58,7 +58,7 @@ pub(super) fn by_connection(
     }
     let sent = exchange.notifications.iter().enumerate();
     for (place, row) in sent.filter(|(_, row)| row.copy_of.is_none() && row.onward_of.is_none()) {
-        let partner = exchange.stream(row.flow).and_then(|stream| connections.at_cuc(stream));
+        let partner = exchange.connections.number(row.flow).and_then(|stream| connections.at_cuc(stream));
         let Some(candidates) = partner
             .and_then(|partner| cuc.connections.get(partner))
             .and_then(|connection| there.get_mut(&connection.id))

@@ -103,7 +103,7 @@ impl Comparison {
 
     fn kind_of(&self, (exchange, cuc): (&VantageFacts, &VantageFacts), pair: (usize, usize)) -> PairKind {
         let (one, two) = (&exchange.notifications[pair.0], &cuc.notifications[pair.1]);
-        let carried_on = exchange.stream(one.flow).and_then(|stream| self.carried_on(stream));
+        let carried_on = exchange.connections.number(one.flow).and_then(|stream| self.carried_on(stream));
         // Two streams that are no pair and carry the same notification: something passed it on.
         let Some((_, kind)) = carried_on else { return PairKind::Proxy };
         let connections = exchange.connection(one.flow).zip(cuc.connection(two.flow));
@@ -214,7 +214,8 @@ impl<'f> Matching<'f> {
     fn connections_of_notifications(&mut self) {
         for (one, two) in self.notifications.pairs() {
             let (one, two) = (&self.exchange.notifications[one], &self.cuc.notifications[two]);
-            let streams = self.exchange.stream(one.flow).zip(self.cuc.stream(two.flow));
+            let streams =
+                self.exchange.connections.number(one.flow).zip(self.cuc.connections.number(two.flow));
             if let Some((one, two)) = streams {
                 self.connections.link(one, two);
             }

@@ -40,7 +40,7 @@ impl Connections {
         self.number(flow).filter(|_| is_counted).map(|number| number as u64)
     }
 
-    /// Where the row of a connection stands, which is its stream number unless rows were folded; `None` when its row was folded away.
+    /// Where the row of a connection stands; `None` when it was folded away. Unless any was, that is its stream number.
     pub fn number(&self, flow: FlowId) -> Option<usize> {
         self.streams.number(flow)
     }

@@ -112,6 +112,13 @@ pub struct LimitHits {
     pub full_at: Option<Moment>,
 }
 
+impl LimitHits {
+    /// A bound of which it does not matter when it was met first.
+    pub(crate) fn new(store: &'static str, limit: u64, hits: u64) -> Self {
+        LimitHits { store, limit, hits, full_at: None }
+    }
+}
+
 /// What was learnt of the traffic of one vantage point before it is put in order.
 pub(crate) struct Gathered {
     pub(crate) files: Vec<FileInfo>,
@@ -166,7 +173,7 @@ impl VantageFacts {
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);
-        let pairs = LimitHits { store: "pairs of hosts that ping", limit, hits, full_at: None };
+        let pairs = LimitHits::new("pairs of hosts that ping", limit, hits);
         // A message that was given up may have been a notification.
         let notifications_full_at =
             limits.iter().fold(full.full_at, |at, limit| rows::earlier(at, limit.full_at));
@@ -207,11 +214,6 @@ impl VantageFacts {
     pub fn notified_until(&self) -> Option<Moment> {
         let last = self.coverage.last?;
         Some(self.notifications_full_at.filter(|full| full.time < last.time).unwrap_or(last))
-    }
-
-    /// The stream number of a connection, as Wireshark counts; `None` when its row was folded away.
-    pub fn stream(&self, flow: FlowId) -> Option<usize> {
-        self.connections.number(flow)
     }
 
     /// The protocol of a connection, if it was recognised.

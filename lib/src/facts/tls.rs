@@ -162,12 +162,7 @@ impl Handshakes {
 
     /// The rows in order, and how many rows and certificates did not fit.
     pub(crate) fn finish(self, coverage: &Coverage) -> (Vec<HandshakeRow>, [LimitHits; 2]) {
-        let certificates = LimitHits {
-            store: "certificate bytes",
-            limit: self.certificate_bytes,
-            hits: self.forgotten,
-            full_at: None,
-        };
+        let certificates = LimitHits::new("certificate bytes", self.certificate_bytes, self.forgotten);
         let (mut rows, full) = self.rows.into_sorted("handshake rows");
         for row in &mut rows {
             if let (HandshakeEnd::Open, Some(hello), Some(end)) = (row.outcome, row.hello, coverage.last)

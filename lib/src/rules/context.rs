@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
 
     /// Who reset a connection of `view`, where a second vantage point tells.
     pub(crate) fn resetter(&self, view: &View<'_>, flow: FlowId) -> Option<Resetter> {
-        self.path.as_ref()?.resetter(view.vantage(), view.facts.stream(flow)?)
+        self.path.as_ref()?.resetter(view.vantage(), view.facts.connections.number(flow)?)
     }
 
     /// Whether `view` is the Cisco side of two.

@@ -261,8 +261,7 @@ impl Rpcs {
     }
 
     pub(super) fn finish(self) -> (Vec<Line>, LimitHits) {
-        let full =
-            LimitHits { store: "RPC rows", limit: self.limit as u64, hits: self.dropped, full_at: None };
+        let full = LimitHits::new("RPC rows", self.limit as u64, self.dropped);
         (self.lines, full)
     }
 

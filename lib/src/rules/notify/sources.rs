@@ -126,7 +126,7 @@ impl<'v> Source<'v> {
             self.absolute = self.absolute.or(Some(row));
         }
         if !repeats(|a, b| a.flow == b.flow)
-            && let Some(number) = view.facts.stream(row.flow)
+            && let Some(number) = view.facts.connections.number(row.flow)
         {
             match view.census.windows[number] {
                 Some(false) if self.foreign.is_none() => {

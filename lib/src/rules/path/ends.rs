@@ -107,7 +107,12 @@ impl<'v> Ends<'v> {
             return (ended || sender.retransmitted > 0).then_some(Fate::Lost(Loss::Unacknowledged));
         }
         // Where the packets arrive as they left, the host itself acknowledged it.
-        let same = self.exchange.facts.stream(sent.flow).and_then(|stream| self.matched.carried_on(stream));
+        let same = self
+            .exchange
+            .facts
+            .connections
+            .number(sent.flow)
+            .and_then(|stream| self.matched.carried_on(stream));
         let arrived = same.map_or(way.whole, |(_, kind)| kind.is_one_connection());
         let fate = match self.was_refused(sent.last, way) {
             true => Fate::TurnedAway,
