@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use clap::ValueEnum;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -18,7 +19,7 @@ use crate::trace::{Packet, Trace};
 use crate::wire::{self, IpFields, protocol};
 
 /// What is driven to excess.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Attack {
     /// SYNs, each of another connection.
     Syns,
@@ -60,10 +61,10 @@ pub enum Attack {
 }
 
 impl Attack {
-    /// A capture with so many connections, or packets where there are none.
-    pub fn capture(self, size: usize) -> Vec<u8> {
+    /// A capture `times` as large as one that fills a store of an analysis with 16 MiB of memory, if it can fill one.
+    pub fn capture(self, times: usize) -> Vec<u8> {
         let mut lab = Lab::new("adversary");
-        for number in 0..size {
+        for number in 0..times * self.size() {
             self.strike(&mut lab, number as u32);
         }
         let mut rng = Rng::new(1);
@@ -72,6 +73,25 @@ impl Attack {
             _ => at(0, 0) + number as Nanos * 100 * MICROSECOND,
         };
         write(&lab.trace.packets, time)
+    }
+
+    /// In connections, or packets where there are none.
+    fn size(self) -> usize {
+        match self {
+            Attack::Syns | Attack::Collisions => 6_000,
+            Attack::Jumps => 5_000,
+            Attack::Commands | Attack::Accounts => 1_500,
+            Attack::Subscriptions => 1_200,
+            Attack::Fragments => 1_000,
+            Attack::Heads => 150,
+            Attack::Backwards | Attack::Targets | Attack::Entities => 100,
+            Attack::Literals => 50,
+            Attack::Handshakes => 40,
+            Attack::Holes => 20,
+            Attack::Bodies => 10,
+            Attack::Depth | Attack::Calls => 8,
+            Attack::Bombs => 4,
+        }
     }
 
     fn strike(self, lab: &mut Lab, number: u32) {

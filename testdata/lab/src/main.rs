@@ -1,6 +1,7 @@
 //! `sibtrace-lab`: writes the testdata, or large captures for benchmarks.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use sibtrace_lab::adversary::Attack;
 use sibtrace_lab::{bulk, scenarios};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -34,6 +35,14 @@ enum Command {
         #[arg(long, short)]
         output: PathBuf,
     },
+    /// Write captures that try to make their reader remember without end
+    Attacks {
+        /// The folder
+        folder: PathBuf,
+        /// How many times as large as what fills a store of an analysis with 16 MiB of memory
+        #[arg(long, default_value_t = 1)]
+        times: usize,
+    },
 }
 
 fn main() -> io::Result<()> {
@@ -47,6 +56,7 @@ fn main() -> io::Result<()> {
             };
             bulk::write(kind, bytes, seed, &mut BufWriter::with_capacity(1 << 20, &mut out))
         }
+        Command::Attacks { folder, times } => attack(&folder, times),
     }
 }
 
@@ -57,6 +67,13 @@ fn write(folder: &Path) -> io::Result<()> {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+fn attack(folder: &Path, times: usize) -> io::Result<()> {
+    for attack in Attack::value_variants() {
+        fs::write(folder.join(format!("{attack:?}.pcap").to_lowercase()), attack.capture(times))?;
     }
     Ok(())
 }
