@@ -244,7 +244,7 @@ pub struct Side {
     pub packets: u64,
     /// Distinct payload bytes that were seen.
     pub bytes: u64,
-    /// Payload bytes that were skipped: never captured, or cut by the snapshot length.
+    /// Payload bytes that were skipped: never captured, cut by the snapshot length, or late when there was no room to wait.
     pub missing: u64,
     /// Segments that carried only bytes seen before, or from before the capture began.
     pub retransmitted: u32,

@@ -335,13 +335,14 @@ impl Stream {
         }
     }
 
-    /// Makes room by skipping the oldest hole, up to `offset` at most. Not when what lies behind the hole cannot
-    /// belong to the connection: one stray segment must not cost the real bytes.
+    /// Makes room by skipping the oldest hole, up to `offset` at most. What belongs there may still come, so that nothing
+    /// says that the capture lacks it. Not when what lies behind the hole cannot belong to the connection: one stray
+    /// segment must not cost the real bytes.
     fn give_up_hole<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) -> bool {
         let Some(front) = self.pending.front().filter(|front| front.start < offset) else {
             let near = offset - self.next <= FARTHEST;
             if near {
-                self.skip(offset, at, outlet);
+                self.miss(offset, at, outlet);
             }
             return near;
         };
@@ -349,7 +350,7 @@ impl Stream {
         if start - self.next > FARTHEST {
             return false;
         }
-        self.skip(start, at, outlet);
+        self.miss(start, at, outlet);
         self.release_front(outlet);
         true
     }
@@ -401,8 +402,8 @@ impl Stream {
     fn skip<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
         if offset > self.next {
             self.first_gap.get_or_insert(self.next);
-            self.miss(offset, at, outlet);
         }
+        self.miss(offset, at, outlet);
     }
 
     /// Declares that what lies before `offset` was cut off by the snapshot length.
@@ -411,9 +412,13 @@ impl Stream {
         self.miss(offset, at, outlet);
     }
 
+    /// Goes on at `offset`, as if nothing stood before it.
     fn miss<K: Sink>(&mut self, offset: u64, at: Moment, outlet: &mut Outlet<'_, K>) {
+        let length = offset.saturating_sub(self.next);
+        if length == 0 {
+            return;
+        }
         self.at = self.at.max(at);
-        let length = offset - self.next;
         outlet.side.missing += length;
         if outlet.keep {
             outlet.sink.gap(length, self.at);

@@ -215,6 +215,20 @@ fn nothing_is_kept_or_told_when_nobody_is_interested() {
 }
 
 #[test]
+fn what_was_not_waited_for_and_came_later_was_captured() {
+    let mut wire = Wire::with(Limits { out_of_order_per_direction: 0, ..LIMITS });
+    wire.shake();
+    wire.up(ACK, 104, 501, "def");
+    wire.up(ACK, 101, 501, "abc");
+    wire.down(ACK, 501, 107, "");
+    let (rows, calls, overflows) = wire.finish();
+    assert_eq!(overflows.out_of_order, 1);
+    assert_eq!(calls[1..3], ["Orig gap 3 @4", "Orig def @4"]);
+    let side = rows[0].side(Dir::Orig);
+    assert_eq!((side.missing, side.acked_unseen), (3, false));
+}
+
+#[test]
 fn bytes_in_reverse_order_stay_within_the_store() {
     let mut wire = Wire::new();
     wire.shake();

@@ -298,9 +298,11 @@ impl Gap {
         }
         let nobody = matches!(self.until, Until::End | Until::Full) && self.confidence < Confidence::Proven;
         nobody.then(|| {
-            "No notification of this source was captured after it: the subscription may have ended, or the source may \
-             have stopped as a whole. A longer capture would tell."
-                .into()
+            let what = if self.until == Until::Full { "More memory (`--memory`)" } else { "A longer capture" };
+            format!(
+                "No notification of this source was captured after it: the subscription may have ended, or the source \
+                 may have stopped as a whole. {what} would tell."
+            )
         })
     }
 }
