@@ -8,6 +8,10 @@ use crate::time::Timestamp;
 /// The port on which IM and Presence takes push notifications by default.
 pub const IMP_NOTIFY_PORT: u16 = 50020;
 
+/// Bytes of captures for which several threads are worth it: below, the machine takes longer to begin them (16 MiB of ordinary
+/// traffic take twenty milliseconds).
+const WORTH_THREADS: u64 = 16 << 20;
+
 /// How a capture is read and judged. Plain data: start from [`Config::default`] and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -41,7 +45,7 @@ pub struct Config {
     pub now: Option<Timestamp>,
     /// The worst that the stores of one analysis may hold in bytes; every store's limit follows from it.
     pub memory: u64,
-    /// Worker threads; 0 means the machine's cores.
+    /// Worker threads; 0 means the machine's cores, and one for captures of less than 16 MiB.
     pub threads: usize,
     /// Compute digests of the reassembled payload of every connection.
     pub payload_digest: bool,
@@ -84,11 +88,19 @@ impl Config {
         on_port.map(|(_, interval)| *interval).or(self.keepalive_interval).unwrap_or(default)
     }
 
-    /// Worker threads, the machine's cores where none are set.
+    /// Worker threads for large captures, the machine's cores where none are set.
     pub fn threads(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
+        }
+    }
+
+    /// Worker threads for so many bytes of captures: to begin them costs more than one thread takes for a small one.
+    pub(crate) fn threads_for(&self, bytes: u64) -> usize {
+        match self.threads {
+            0 if bytes < WORTH_THREADS => 1,
+            _ => self.threads(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::worker::{self, Overview, Share, Worker};
 
 /// Reads to the end, or until the sink stops it: then `false`. Up to there, or to an error, everything was learnt.
 pub(crate) fn gather(reader: &mut Reader, config: &Config, sink: &mut dyn Sink) -> (Gathered, Result<bool>) {
-    let workers = config.threads().min(SHARDS);
+    let workers = config.threads_for(reader.bytes()).min(SHARDS);
     if workers > 1 {
         reader.glance(worker::glance);
     }

@@ -187,6 +187,12 @@ impl Reader {
         &self.infos
     }
 
+    /// Bytes that there are to read; as many as there can be where that is not known beforehand.
+    pub(crate) fn bytes(&self) -> u64 {
+        let is_plain = self.infos.iter().all(|info| info.compression.is_none());
+        self.size.filter(|_| is_plain).unwrap_or(u64::MAX)
+    }
+
     /// Bytes read of the files as they are stored, and how many there are in all, if that is known.
     pub(crate) fn progress(&self) -> (u64, Option<u64>) {
         (self.meters.iter().map(|meter| meter.load(Ordering::Relaxed)).sum(), self.size)

@@ -144,7 +144,7 @@ impl VantageFacts {
             calls,
             mut limits,
         } = learnt;
-        let threads = config.threads();
+        let threads = config.threads_for(bytes(&files));
         let (((mut notifications, full), protocols), connections) = parallel::join(
             threads,
             || {
@@ -204,6 +204,11 @@ impl VantageFacts {
         }
     }
 
+    /// Threads that are worth it for what was captured.
+    pub(crate) fn threads(&self, config: &Config) -> usize {
+        config.threads_for(bytes(&self.files))
+    }
+
     /// Whether all notifications up to that time found room.
     pub(crate) fn has_notifications_of(&self, time: Timestamp) -> bool {
         self.notifications_full_at.is_none_or(|full| time <= full.time)
@@ -226,4 +231,9 @@ impl VantageFacts {
     pub fn connection(&self, flow: FlowId) -> Option<&Connection> {
         self.connections.of(flow)
     }
+}
+
+/// Captured bytes of all packets.
+fn bytes(files: &[FileInfo]) -> u64 {
+    files.iter().fold(0, |bytes, file| bytes.saturating_add(file.bytes))
 }

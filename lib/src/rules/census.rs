@@ -32,7 +32,7 @@ pub(crate) struct Census<'a> {
 
 impl<'a> Census<'a> {
     pub(super) fn new(facts: &'a VantageFacts, config: &Config) -> Self {
-        let (threads, slow) = (config.threads(), nanos(config.slow_reply));
+        let (threads, slow) = (facts.threads(config), nanos(config.slow_reply));
         let (odd, parts) = parallel::join(
             threads,
             || {

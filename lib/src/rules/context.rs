@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
                 by_subscription_id: OnceLock::new(),
             };
             (view.lives, view.sources) =
-                parallel::join(config.threads(), || notify::lives(&view), || notify::seen(&view));
+                parallel::join(facts.threads(config), || notify::lives(&view), || notify::seen(&view));
             views.push(view);
             first_capture += facts.files.len();
         }

@@ -77,7 +77,7 @@ const AT_ONCE: usize = 64;
 
 /// The lives of all subscriptions of a vantage point.
 pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
-    let threads = view.config.threads();
+    let threads = view.facts.threads(view.config);
     let parts: Vec<_> = view.facts.subscriptions.chunks(AT_ONCE).collect();
     let lives = parallel::map(threads, &parts, |part| {
         part.iter().map(|subscription| life(view, subscription)).collect::<Vec<_>>()
