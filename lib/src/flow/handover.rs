@@ -1,6 +1,6 @@
 //! From the streams of a flow to the receiver above.
 
-use super::stream::Sink;
+use super::outlet::Sink;
 use super::{Close, Dir, FlowRef, Interest, Moment, Receiver};
 
 /// Who takes the payload of a flow.

@@ -9,6 +9,7 @@ mod key;
 mod lone;
 mod opening;
 mod outcome;
+mod outlet;
 mod pending;
 mod receiver;
 mod recent;

@@ -34,6 +34,17 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// How a segment relates to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It begins where the stream ended, or later.
+    New,
+    /// It begins before the highest byte seen, and brings bytes not seen before.
+    Late,
+    /// It brings nothing new.
+    Old,
+}
+
 /// A segment in terms of stream offsets, without what lies below offset 0.
 pub(super) struct Part<'a> {
     pub(super) start: u64,

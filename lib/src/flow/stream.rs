@@ -9,44 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::acks::Acks;
 use super::opening::Beginning;
+use super::outlet::{Outlet, Sink};
 use super::pending::{Content, Pending, Piece, Store};
 use super::recent::Recent;
-use super::segment::{FARTHEST, Part, Segment, slice};
+use super::segment::{Arrival, FARTHEST, Part, Segment, slice};
 use super::{Interest, Moment, Side};
 
 /// A reset is believed to acknowledge at most this many bytes that were not seen: a window, as hosts use it.
 const RESET_WINDOW: u32 = 1 << 20;
-
-/// Takes one direction in stream order.
-pub(super) trait Sink {
-    /// The next bytes.
-    fn data(&mut self, bytes: &[u8], at: Moment) -> Interest;
-    /// The next `length` bytes were not captured.
-    fn gap(&mut self, length: u64, at: Moment);
-}
-
-/// Where a stream puts what it finds out.
-pub(super) struct Outlet<'a, K> {
-    /// The counters of this direction.
-    pub(super) side: &'a mut Side,
-    /// The account of all bytes that wait.
-    pub(super) store: &'a mut Store,
-    /// Whether anybody wants the bytes; without, only ranges are tracked.
-    pub(super) keep: bool,
-    /// Who takes the bytes.
-    pub(super) sink: K,
-}
-
-/// How a segment relates to those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arrival {
-    /// It begins where the stream ended, or later.
-    New,
-    /// It begins before the highest byte seen, and brings bytes not seen before.
-    Late,
-    /// It brings nothing new.
-    Old,
-}
 
 /// One direction of a connection.
 #[derive(Debug, Default)]

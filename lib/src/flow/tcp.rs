@@ -3,9 +3,10 @@
 use super::arriving::Arriving;
 use super::duplicate::{Copies, Seen};
 use super::handover::{Handover, Reader};
+use super::outlet::Outlet;
 use super::pending::Store;
-use super::segment::Segment;
-use super::stream::{Arrival, Outlet, Stream};
+use super::segment::{Arrival, Segment};
+use super::stream::Stream;
 use super::way::{Half, Way};
 use super::{Close, Connection, Dir, FlowId, FlowRef, Handshake, Receiver, Reset, Syn, Unreachable};
 use crate::packet::Tcp;

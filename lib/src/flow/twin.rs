@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::outlet::{Outlet, Sink};
 use super::pending::Store;
-use super::segment::Segment;
-use super::stream::{Arrival, Outlet, Sink, Stream};
+use super::segment::{Arrival, Segment};
+use super::stream::Stream;
 use super::{FrameId, Interest, Moment, Side};
 
 /// What came out: every byte with its frame of completion, and the gaps between.

@@ -2,16 +2,18 @@
 
 mod associations;
 mod channels;
+mod gather;
 mod hints;
 mod identity;
 mod legs;
 mod rows;
 
 pub use associations::Association;
+pub(crate) use gather::Rpcs;
 pub(crate) use identity::mac;
 pub use identity::{Difference, Identity};
+pub(crate) use rows::place_of;
 pub use rows::{Answer, HttpSession, RpcKind, RpcRow};
-pub(crate) use rows::{Rpcs, place_of};
 
 use std::sync::Arc;
 
