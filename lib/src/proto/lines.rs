@@ -114,7 +114,8 @@ impl Lines {
         true
     }
 
-    fn pass_over(&mut self, rest: &mut &[u8]) {
+    /// Takes off `rest` what is passed over.
+    pub(crate) fn pass_over(&mut self, rest: &mut &[u8]) {
         let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(rest.len());
         self.skip -= passed as u64;
         *rest = rest.get(passed..).unwrap_or_default();

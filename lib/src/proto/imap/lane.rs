@@ -12,7 +12,7 @@ const TAIL: usize = 25;
 #[derive(Debug)]
 pub(super) struct Lane {
     lines: Lines,
-    /// The last bytes of the stream so far.
+    /// The last bytes of the lines so far.
     tail: [u8; TAIL],
 }
 
@@ -37,6 +37,11 @@ impl Lane {
         at: Moment,
     ) -> Option<(Line<'l>, Option<Literal>)> {
         let Lane { lines, tail } = self;
+        // Not a byte of a literal is looked at: that alone was a tenth of the time of bulk mail.
+        lines.pass_over(rest);
+        if rest.is_empty() {
+            return None;
+        }
         let before = *rest;
         let line = lines.next(rest, at);
         remember(tail, &before[..before.len() - rest.len()]);
@@ -77,7 +82,7 @@ impl Lane {
     }
 }
 
-/// Appends to the last bytes of the stream.
+/// Appends to the last bytes of the lines.
 fn remember(tail: &mut [u8; TAIL], piece: &[u8]) {
     let new = piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or(piece);
     tail.rotate_left(new.len());
