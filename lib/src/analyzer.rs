@@ -73,7 +73,7 @@ impl Analyzer {
         let cx = Context::new(facts, &self.config);
         let own = self.rules.iter().map(|rule| &**rule);
         let rules: Vec<_> = RULES.iter().copied().chain(own).collect();
-        let threads = facts.vantages.iter().map(|facts| facts.threads(&self.config)).max().unwrap_or(1);
+        let threads = facts.vantages.iter().map(|vantage| vantage.threads(&self.config)).max().unwrap_or(1);
         let check = |rule: &&dyn Rule| {
             let meta = rule.meta();
             let mut out = Findings::new(&meta);

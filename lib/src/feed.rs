@@ -23,7 +23,7 @@ const WORTH: usize = 1024;
 /// Runs that wait for a worker before the others wait too. More of them would only leave the cache.
 const WAITING: usize = 32;
 /// How long a worker stays awake while it waits. To be woken takes longer than most waits, the more so on a machine that is
-/// shared: two threads take 0.6 to 0.9 of the time for mixed and fat.
+/// shared: two threads take 0.7 to 0.8 of the time for fat.
 const AWAKE: Duration = Duration::from_millis(2);
 /// Looks away between two looks at the news: whoever looks all the time slows down who writes.
 const PAUSES: usize = 32;

@@ -52,14 +52,18 @@ fn sweep(name: &Path, original: &[u8], places: usize) {
         let mut flipped = original.to_vec();
         flipped[at] ^= 1 << (rng.next_u32() % 8);
 
+        let in_time = |copy: &[u8], what: &str| {
+            let (studied, time) = timed(copy);
+            let limit = usual * TIMES + LEAST;
+            assert!(time <= limit, "{name}: {what} byte {at} takes {time:?}, whole {usual:?}");
+            studied
+        };
         let before = records_of(cut);
         assert!(records.starts_with(&before), "{name}: cut at byte {at}");
         assert!(!is_whole || records_of(&flipped).starts_with(&before), "{name}: flip in byte {at}");
 
-        let (studied, time) = timed(cut);
-        assert!(time <= usual * TIMES + LEAST, "{name}: cut at byte {at} takes {time:?}, whole {usual:?}");
-        let (_, time) = timed(&flipped);
-        assert!(time <= usual * TIMES + LEAST, "{name}: flip in byte {at} takes {time:?}, whole {usual:?}");
+        let studied = in_time(cut, "cut at");
+        in_time(&flipped, "flip in");
 
         if number % DEEPER == 1 {
             entry::compare(&flipped);

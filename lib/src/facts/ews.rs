@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::intern::Interner;
 use super::rows::{Row, Rows};
 use super::{LimitHits, Subscription};
-use crate::flow::{Dir, Endpoint, FlowId, Moment};
+use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::{Authorization, Ews, Reply, Request, Subscribe, Transaction};
 
 /// One request and its reply.
@@ -138,7 +138,7 @@ impl Calls {
     }
 
     /// Keeps a transaction with Exchange; others are not its business.
-    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], seen: &Transaction) {
+    pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], seen: &Transaction) {
         let Some(interface) = interface(seen) else {
             return;
         };
@@ -153,10 +153,7 @@ impl Calls {
         if !self.rows.has_room(self.strings.bytes(), completed) {
             return;
         }
-        let (client, server) = match seen.client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+        let (client, server) = seen.client.ends(ends);
         let strings = &mut self.strings;
         let call = request.and_then(|request| match &request.ews {
             Some(Ews::Call(call)) => Some(&**call),

@@ -37,9 +37,8 @@ pub(crate) use mapi::Rpcs;
 pub(crate) use notifications::Notifications;
 pub use notifications::{NotificationRow, ReplyRow};
 pub(crate) use pings::Pings;
-pub use pings::{EchoErrors, SilentPings};
+pub use reachability::{EchoErrors, Reach, Service, SilentPings};
 pub(crate) use reachability::{Outcome, outcome};
-pub use reachability::{Reach, Service};
 pub(crate) use smtp::SmtpReplies;
 pub use smtp::SmtpRow;
 pub use subscriptions::Subscription;
@@ -172,7 +171,7 @@ impl VantageFacts {
                     untouched.add(connection);
                 }
                 let imap = imap.finish(&connections, &config.ports, coverage.first);
-                (imap, attempts.finish(pings), untouched.vantage())
+                (imap, attempts.finish(pings.rows()), untouched.vantage())
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::intern::{Interner, Memo};
 use super::rows::{Row, Rows};
 use super::{LimitHits, Table};
-use crate::flow::{Dir, Endpoint, FlowId, Moment};
+use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::{
     EventKind, Ews, Guid, Notification, NotificationResult, Reply, ReplyHead, Request, RequestHead, State,
     SubscriptionId, Transaction,
@@ -204,7 +204,7 @@ impl Notifications {
     }
 
     /// Keeps a transaction that is a push notification; others are not its business.
-    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], transaction: &Transaction) {
+    pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], transaction: &Transaction) {
         let Some(request) = transaction.request.as_deref().filter(|request| is_notification(request)) else {
             return;
         };
@@ -212,10 +212,7 @@ impl Notifications {
         if !self.rows.has_room(strings, request.last) {
             return;
         }
-        let (source, listener) = match transaction.client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+        let (source, listener) = transaction.client.ends(ends);
         let row = self.row(flow, source, listener, request, transaction.reply.as_deref());
         self.rows.push(row);
     }

@@ -3,28 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::reachability::{Reach, Service};
+use super::reachability::{EchoErrors, Reach, Service, SilentPings};
 use crate::flow::{Moment, Unreachable};
-
-/// ICMP errors in answer to echo requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EchoErrors {
-    /// How many.
-    pub count: u64,
-    /// The first one.
-    pub first: Unreachable,
-}
-
-/// Echo requests between two hosts without a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SilentPings {
-    /// How many.
-    pub count: u64,
-    /// The first one.
-    pub first: Moment,
-    /// The last one.
-    pub last: Moment,
-}
 
 /// Pairs of hosts whose echo packets are counted; a scan of the network must not fill the memory.
 const PAIRS: usize = 16_384;
@@ -121,12 +101,8 @@ impl Echoes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::testing::ip;
+    use crate::facts::testing::{icmp, ip};
     use crate::flow::FrameId;
-
-    fn icmp(code: u8) -> Unreachable {
-        Unreachable { at: Moment::default(), from: ip("10.0.0.254"), v6: false, code }
-    }
 
     #[test]
     fn a_row_of_silent_pings_ends_with_the_first_that_is_answered() {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::pings::{EchoErrors, Pings, SilentPings};
 use crate::config::Ports;
 use crate::flow::{Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Unreachable};
 
@@ -90,6 +89,26 @@ pub struct Reach {
     pub echo_errors: Option<EchoErrors>,
 }
 
+/// ICMP errors in answer to echo requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoErrors {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Unreachable,
+}
+
+/// Echo requests between two hosts without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SilentPings {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Moment,
+    /// The last one.
+    pub last: Moment,
+}
+
 /// How an attempt to open a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -160,10 +179,10 @@ impl Attempts {
         self.rows[place].count(connection.id, outcome);
     }
 
-    /// All of them, and who sent echo requests to whom, in the order of first packets.
-    pub(crate) fn finish(self, pings: Pings) -> Vec<Reach> {
+    /// All of them, and the rows of who sent echo requests to whom, in the order of first packets.
+    pub(crate) fn finish(self, pings: impl Iterator<Item = Reach>) -> Vec<Reach> {
         let mut rows = self.rows;
-        rows.extend(pings.rows());
+        rows.extend(pings);
         rows.sort_by_key(|row| (row.first.frame, row.flow));
         rows
     }
@@ -204,17 +223,14 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::testing::{connection, ip};
+    use crate::facts::Pings;
+    use crate::facts::testing::{connection, icmp, ip};
     use crate::flow::FrameId;
 
     fn attempts(connections: &[Connection]) -> Attempts {
         let mut attempts = Attempts::new(&Ports::default());
         connections.iter().for_each(|connection| attempts.add(connection));
         attempts
-    }
-
-    fn icmp(code: u8) -> Unreachable {
-        Unreachable { at: Moment::default(), from: ip("10.0.0.254"), v6: false, code }
     }
 
     #[test]
@@ -228,7 +244,7 @@ mod tests {
             connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
         ];
         connections[3].rare_mut().unreachable = Some(icmp(13));
-        let rows = attempts(&connections).finish(Pings::default());
+        let rows = attempts(&connections).finish(std::iter::empty());
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!((row.client, row.service, row.port), (ip("10.0.0.1"), Service::Notify, 7080));
@@ -268,7 +284,7 @@ mod tests {
             connection(1, "10.0.0.1:5001", "10.0.0.9:443", Handshake::Full),
             connection(5, "10.0.0.2:5001", "10.0.0.9:443", Handshake::Full),
         ];
-        let rows = attempts(&connections).finish(pings);
+        let rows = attempts(&connections).finish(pings.rows());
         let services: Vec<Service> = rows.iter().map(|row| row.service).collect();
         assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
         assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::intern::Interner;
 use super::rows::{Row, Rows};
 use super::{Connections, LimitHits};
-use crate::flow::{Dir, Endpoint, FlowId, Moment};
+use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::Credentials;
 use crate::proto::smtp::{Enhanced, SmtpReply, Verb};
 
@@ -115,14 +115,11 @@ impl SmtpReplies {
     }
 
     /// Keeps a reply.
-    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], reply: SmtpReply) {
+    pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], reply: SmtpReply) {
         if !self.rows.has_room(self.strings.bytes(), reply.last) {
             return;
         }
-        let (client, server) = match reply.client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+        let (client, server) = reply.client.ends(ends);
         let command = reply.command;
         self.rows.push(SmtpRow {
             flow,

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::flow::{Close, Connection, Dir, Endpoint, FlowId, FrameId, Handshake, Moment, Reset, Side, Syn};
+use crate::flow::{
+    Close, Connection, Dir, Endpoint, FlowId, FrameId, Handshake, Moment, Reset, Side, Syn, Unreachable,
+};
 use crate::time::Timestamp;
 
 /// When the second 0 of a test is: a moment that no default can be taken for.
@@ -22,6 +24,11 @@ pub(crate) fn endpoint(text: &str) -> Endpoint {
 /// A frame of the first file.
 pub(crate) fn moment(frame: u64, second: i64) -> Moment {
     Moment { frame: FrameId::new(0, frame), time: Timestamp::new(BEGIN + second, 0) }
+}
+
+/// An ICMP error of a router.
+pub(crate) fn icmp(code: u8) -> Unreachable {
+    Unreachable { at: Moment::default(), from: ip("10.0.0.254"), v6: false, code }
 }
 
 /// A connection whose first frame and first second are both `number`, with what its handshake implies: three SYNs

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::intern::Interner;
 use super::rows::{Row, Rows};
 use super::{Coverage, LimitHits};
-use crate::flow::{Dir, Endpoint, FlowId, Moment};
+use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::TlsHandshake;
 use crate::proto::tls::{Alert, HandshakeEnd, Peer, SentCertificates, Version};
 use crate::proto::x509::Certificate;
@@ -128,14 +128,11 @@ impl Handshakes {
     }
 
     /// Keeps a handshake.
-    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], seen: &TlsHandshake) {
+    pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], seen: &TlsHandshake) {
         if !self.rows.has_room(self.names.bytes(), seen.last) {
             return;
         }
-        let (client, server) = match seen.client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+        let (client, server) = seen.client.ends(ends);
         let chosen = seen.server_hello.as_ref().filter(|hello| !hello.is_retry);
         let row = HandshakeRow {
             flow,

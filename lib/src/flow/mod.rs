@@ -105,6 +105,14 @@ impl Dir {
             Dir::Resp => Dir::Orig,
         }
     }
+
+    /// Of originator and responder, who sends in this direction, and the other one.
+    pub(crate) fn ends<T>(self, [orig, resp]: [T; 2]) -> (T, T) {
+        match self {
+            Dir::Orig => (orig, resp),
+            Dir::Resp => (resp, orig),
+        }
+    }
 }
 
 /// A connection of one vantage point: the number of its first packet among all packets, which orders connections

@@ -56,11 +56,8 @@ impl Imap {
     }
 
     /// Files a fact of one connection.
-    pub(crate) fn apply(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], client: Dir, fact: &Fact) {
-        let (client_end, server) = match client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+    pub(crate) fn apply(&mut self, flow: FlowId, ends: [Endpoint; 2], client: Dir, fact: &Fact) {
+        let (client_end, server) = client.ends(ends);
         if self.told.len() >= self.rows.limit() && !self.told.contains_key(&flow) {
             self.rows.drop_one(fact.completed());
             return;

@@ -146,10 +146,7 @@ fn session(
     rows: &[&ImapRow],
     begin: Moment,
 ) -> ImapSession {
-    let (client_end, server_end) = match client {
-        Dir::Orig => (connection.orig, connection.resp),
-        Dir::Resp => (connection.resp, connection.orig),
-    };
+    let (client_end, server_end) = client.ends([connection.orig, connection.resp]);
     let is_earlier = connection.handshake == Handshake::None;
     let is_encrypted = is_handed_on || rows.is_empty() && server_end.port == TLS_PORT;
     let fins = connection.sides.iter().filter_map(|side| side.fin);

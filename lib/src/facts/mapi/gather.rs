@@ -112,11 +112,8 @@ impl Rpcs {
         (self.lines, full)
     }
 
-    fn line(&mut self, flow: FlowId, [orig, resp]: [Endpoint; 2], client: Dir) -> &mut Line {
-        let (client, server) = match client {
-            Dir::Orig => (orig, resp),
-            Dir::Resp => (resp, orig),
-        };
+    fn line(&mut self, flow: FlowId, ends: [Endpoint; 2], client: Dir) -> &mut Line {
+        let (client, server) = client.ends(ends);
         let place = *self.places.entry(flow).or_insert_with(|| {
             self.lines.push(Line {
                 flow,

@@ -37,7 +37,7 @@ impl Lane {
         at: Moment,
     ) -> Option<(Line<'l>, Option<Literal>)> {
         let Lane { lines, tail } = self;
-        // Not a byte of a literal is looked at: that alone was a tenth of the time of bulk mail.
+        // Not a byte of a literal is looked at: that alone was a tenth of the computing time of two threads.
         lines.pass_over(rest);
         if rest.is_empty() {
             return None;

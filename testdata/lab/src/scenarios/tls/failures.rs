@@ -1,6 +1,6 @@
 //! Handshakes that end in an alert, in silence or before they begin.
 
-use super::{ROOT, exchange, presence, several, told};
+use super::{ROOT, exchange, one, presence, several, told};
 use crate::cuc::{Lab, at};
 use crate::recorded::Recording;
 use crate::scenario::Scenario;
@@ -36,17 +36,17 @@ fn failures() -> Vec<Scenario> {
             2,
         )
         .allow("tls-chain-incomplete"),
-        several(
+        one(
             "tls-handshake-failed/hit-encrypted",
             "The same in TLS 1.3 with a client that encrypts the alert.",
-            &[&recording!("unknown-ca-tls13-gnutls")],
+            &recording!("unknown-ca-tls13-gnutls"),
         )
         .expect_on(rule, &server, &[])
         .confidence("likely"),
-        several(
+        one(
             "tls-handshake-failed/hit-tls13",
             "The same in TLS 1.3 with a client that sends the alert in clear.",
-            &[&recording!("unknown-ca-tls13")],
+            &recording!("unknown-ca-tls13"),
         )
         .expect_on(rule, &server, &[])
         .confidence("proven")
