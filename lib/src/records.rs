@@ -170,9 +170,9 @@ pub fn records<'a>(
                 Record::Connection(Box::new(connection::record(&view, row, config.payload_digest)))
             })
         })),
-        Kind::Reachability => Box::new(views.flat_map(|view| {
-            let rows = view.facts.reachability.iter();
-            rows.map(move |reach| Record::Reachability(Box::new(reachability::record(&view, reach))))
+        Kind::Reachability => Box::new(views.flat_map(move |view| {
+            let rows = view.facts.reachability(&config.ports).into_iter();
+            rows.map(move |reach| Record::Reachability(Box::new(reachability::record(&view, &reach))))
         })),
         Kind::Pairs => Box::new(std::iter::empty()),
     }

@@ -47,10 +47,9 @@ pub(crate) use texts::Texts;
 pub(crate) use tls::Handshakes;
 pub use tls::{HandshakeRow, NO_ANSWER_AFTER};
 
-use self::reachability::Attempts;
 use self::vantage::Untouched;
 use crate::capture::{FileInfo, Vantage};
-use crate::config::Config;
+use crate::config::{Config, Ports};
 use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 use crate::time::Timestamp;
@@ -87,8 +86,8 @@ pub struct VantageFacts {
     pub handshakes: Vec<HandshakeRow>,
     /// Calls of Exchange Web Services in clear, and WebDAV, in the order of completion.
     pub ews: Vec<EwsRow>,
-    /// Services and who could reach them.
-    pub reachability: Vec<Reach>,
+    /// Who sent ICMP echo requests to whom, in the order of the first ones.
+    pub pings: Vec<Reach>,
     /// IMAP sessions, log-ins and commands.
     pub imap: ImapFacts,
     /// SMTP replies, in the order of completion.
@@ -156,7 +155,7 @@ impl VantageFacts {
             || Connections::new(connections).counted_up_to(first_without_row),
         );
         let (limit, hits) = pings.limit();
-        let ((notifications, mut subscriptions), ((imap, imap_full), reachability, vantage)) = parallel::join(
+        let ((notifications, mut subscriptions), ((imap, imap_full), vantage)) = parallel::join(
             threads,
             || {
                 copies::mark(&mut notifications, &connections);
@@ -164,14 +163,11 @@ impl VantageFacts {
                 (notifications, subscriptions)
             },
             || {
-                let (mut attempts, mut untouched) =
-                    (Attempts::new(&config.ports), Untouched::new(&config.ports));
+                let mut untouched = Untouched::new(&config.ports);
                 for connection in connections.on(config.ports.all()) {
-                    attempts.add(connection);
                     untouched.add(connection);
                 }
-                let imap = imap.finish(&connections, &config.ports, coverage.first);
-                (imap, attempts.finish(pings.rows()), untouched.vantage())
+                (imap.finish(&connections, &config.ports, coverage.first), untouched.vantage())
             },
         );
         let (smtp, smtp_full) = smtp.finish(&connections);
@@ -190,7 +186,7 @@ impl VantageFacts {
         VantageFacts {
             vantage,
             subscriptions,
-            reachability,
+            pings: pings.rows(),
             files,
             coverage,
             connections,
@@ -227,6 +223,11 @@ impl VantageFacts {
     pub fn protocol(&self, flow: FlowId) -> Option<&'static str> {
         let place = self.protocols.binary_search_by_key(&flow, |(flow, _)| *flow).ok()?;
         Some(self.protocols[place].1)
+    }
+
+    /// Services and who could reach them, in the order of first packets. The services have these ports.
+    pub fn reachability(&self, ports: &Ports) -> Vec<Reach> {
+        reachability::rows(&self.connections, &self.pings, ports)
     }
 
     /// The row of a connection.

@@ -73,9 +73,9 @@ impl Pings {
         (PAIRS as u64, self.dropped)
     }
 
-    /// A row for each pair.
-    pub(super) fn rows(self) -> impl Iterator<Item = Reach> {
-        self.pairs.into_iter().map(|((client, server), mut echoes)| {
+    /// A row for each pair, in the order of their first requests.
+    pub(super) fn rows(self) -> Vec<Reach> {
+        let rows = self.pairs.into_iter().map(|((client, server), mut echoes)| {
             echoes.settle();
             Reach {
                 echo_requests: echoes.requests,
@@ -84,7 +84,10 @@ impl Pings {
                 echo_errors: echoes.errors,
                 ..Reach::new(client, server, Service::Ping, echoes.first)
             }
-        })
+        });
+        let mut rows: Vec<Reach> = rows.collect();
+        rows.sort_by_key(|row| row.first.frame);
+        rows
     }
 }
 
@@ -115,7 +118,7 @@ mod tests {
         for (number, is_request) in [(1, true), (2, true), (3, true), (4, false), (5, true)] {
             ping(number, is_request);
         }
-        let rows: Vec<Reach> = pings.rows().collect();
+        let rows = pings.rows();
         assert_eq!(rows[0].silent_pings, Some(SilentPings { count: 2, first: at(1), last: at(2) }));
     }
 
@@ -125,7 +128,7 @@ mod tests {
         pings.echo(ip("10.0.0.1"), ip("10.0.0.9"), true, Moment::default());
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(1));
         pings.error(ip("10.0.0.1"), ip("10.0.0.9"), icmp(13));
-        let rows: Vec<Reach> = pings.rows().collect();
+        let rows = pings.rows();
         assert_eq!(rows[0].echo_errors, Some(EchoErrors { count: 2, first: icmp(1) }));
         assert_eq!(rows.len(), 1);
     }
@@ -137,6 +140,6 @@ mod tests {
             pings.echo(ip("10.0.0.1"), IpAddr::V4(host.into()), true, Moment::default());
         }
         assert_eq!(pings.limit(), (PAIRS as u64, 3));
-        assert_eq!(pings.rows().count(), PAIRS);
+        assert_eq!(pings.rows().len(), PAIRS);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::Connections;
 use crate::config::Ports;
 use crate::flow::{Connection, Endpoint, FlowId, FlowKey, Handshake, Moment, Unreachable};
 
@@ -143,8 +144,18 @@ fn is_final(icmp: &Unreachable) -> bool {
     icmp.v6 || matches!(icmp.code, 0 | 1 | 3 | 9 | 10 | 13)
 }
 
-/// Who tried to reach the services of Exchange and the Cisco hosts.
-pub(crate) struct Attempts {
+/// Who tried to reach the services of Exchange and the Cisco hosts, in the order of first packets.
+pub(super) fn rows(connections: &Connections, pings: &[Reach], ports: &Ports) -> Vec<Reach> {
+    let mut attempts = Attempts::new(ports);
+    connections.on(ports.all()).for_each(|connection| attempts.add(connection));
+    let mut rows = attempts.rows;
+    rows.extend(pings.iter().cloned());
+    rows.sort_by_key(|row| (row.first.frame, row.flow));
+    rows
+}
+
+/// Attempts, by client and service.
+struct Attempts {
     services: HashMap<u16, Service, ahash::RandomState>,
     rows: Vec<Reach>,
     /// By client and service, the client's port left out.
@@ -153,7 +164,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     /// None yet. The services have these ports.
-    pub(crate) fn new(ports: &Ports) -> Self {
+    fn new(ports: &Ports) -> Self {
         let on = |service: Service| service.ports(ports).iter().map(move |port| (*port, service));
         Attempts {
             services: OVER_TCP.into_iter().rev().flat_map(on).collect(),
@@ -163,7 +174,7 @@ impl Attempts {
     }
 
     /// Counts a connection, if it is to one of them. They come in the order of their first packets.
-    pub(crate) fn add(&mut self, connection: &Connection) {
+    fn add(&mut self, connection: &Connection) {
         let (client, server) = (connection.orig.ip, connection.resp);
         let service = self.services.get(&server.port).copied();
         let Some((service, outcome)) = service.zip(outcome(connection)) else {
@@ -177,14 +188,6 @@ impl Attempts {
             self.rows.len() - 1
         });
         self.rows[place].count(connection.id, outcome);
-    }
-
-    /// All of them, and the rows of who sent echo requests to whom, in the order of first packets.
-    pub(crate) fn finish(self, pings: impl Iterator<Item = Reach>) -> Vec<Reach> {
-        let mut rows = self.rows;
-        rows.extend(pings);
-        rows.sort_by_key(|row| (row.first.frame, row.flow));
-        rows
     }
 }
 
@@ -227,10 +230,8 @@ mod tests {
     use crate::facts::testing::{connection, icmp, ip};
     use crate::flow::FrameId;
 
-    fn attempts(connections: &[Connection]) -> Attempts {
-        let mut attempts = Attempts::new(&Ports::default());
-        connections.iter().for_each(|connection| attempts.add(connection));
-        attempts
+    fn rows(connections: Vec<Connection>, pings: Pings) -> Vec<Reach> {
+        super::rows(&connections.into(), &pings.rows(), &Ports::default())
     }
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
             connection(6, "10.0.0.1:5006", "10.0.0.9:9999", Handshake::Refused),
         ];
         connections[3].rare_mut().unreachable = Some(icmp(13));
-        let rows = attempts(&connections).finish(std::iter::empty());
+        let rows = rows(connections, Pings::default());
         assert_eq!(rows.len(), 2);
         let row = &rows[0];
         assert_eq!((row.client, row.service, row.port), (ip("10.0.0.1"), Service::Notify, 7080));
@@ -284,7 +285,7 @@ mod tests {
             connection(1, "10.0.0.1:5001", "10.0.0.9:443", Handshake::Full),
             connection(5, "10.0.0.2:5001", "10.0.0.9:443", Handshake::Full),
         ];
-        let rows = attempts(&connections).finish(pings.rows());
+        let rows = rows(connections, pings);
         let services: Vec<Service> = rows.iter().map(|row| row.service).collect();
         assert_eq!(services, [Service::Tls, Service::Ping, Service::Tls]);
         assert_eq!((rows[1].echo_requests, rows[1].echo_replies), (2, 1));

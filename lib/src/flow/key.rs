@@ -39,7 +39,9 @@ enum Ends {
     /// Address and port of each as one word: comparing and hashing addresses byte by byte took a tenth of the time of a
     /// whole capture.
     V4([u64; 2]),
-    V6([Ipv6Addr; 2], [u16; 2]),
+    /// Each address as two words, the upper one first. As bytes they would stand where the words of the other kind do not,
+    /// and the processor reads both before it knows which it is: behind a word that is just being written, that waits.
+    V6([[u64; 2]; 2], [u16; 2]),
 }
 
 impl PartialEq for Ends {
@@ -68,7 +70,7 @@ impl FlowKey {
         }
         let (a, b) = ((v6(src.0), src.1), (v6(dst.0), dst.1));
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        (FlowKey(Ends::V6([low.0, high.0], [low.1, high.1])), a <= b)
+        (FlowKey(Ends::V6([words(low.0), words(high.0)], [low.1, high.1])), a <= b)
     }
 
     /// The same from IPv4 addresses as numbers: an address is four bytes to the compiler, each in a place of its own.
@@ -100,7 +102,9 @@ impl FlowKey {
                 let word = words[which];
                 Endpoint { ip: Ipv4Addr::from_bits((word >> 16) as u32).into(), port: word as u16 }
             }
-            Ends::V6(addrs, ports) => Endpoint { ip: addrs[which].into(), port: ports[which] },
+            Ends::V6(addrs, ports) => {
+                Endpoint { ip: Ipv6Addr::from_bits(bits(addrs[which])).into(), port: ports[which] }
+            }
         }
     }
 
@@ -121,8 +125,7 @@ impl FlowKey {
         let mixed = match &self.0 {
             Ends::V4([low, high]) => low ^ high,
             Ends::V6([low, high], ports) => {
-                let addrs = low.to_bits() ^ high.to_bits();
-                ((addrs >> 64) as u64 ^ addrs as u64) << 16 ^ u64::from(ports[0] ^ ports[1])
+                (low[0] ^ high[0] ^ low[1] ^ high[1]) << 16 ^ u64::from(ports[0] ^ ports[1])
             }
         };
         mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -153,6 +156,15 @@ fn v6(ip: &IpAddr) -> Ipv6Addr {
     }
 }
 
+fn words(ip: Ipv6Addr) -> [u64; 2] {
+    let bits = ip.to_bits();
+    [(bits >> 64) as u64, bits as u64]
+}
+
+fn bits([upper, lower]: [u64; 2]) -> u128 {
+    u128::from(upper) << 64 | u128::from(lower)
+}
+
 /// An IPv4 pair is one word to the hasher: every packet is looked up by it.
 impl Hash for FlowKey {
     #[inline]
@@ -160,8 +172,8 @@ impl Hash for FlowKey {
         match &self.0 {
             Ends::V4([low, high]) => state.write_u128(u128::from(*low) << 64 | u128::from(*high)),
             Ends::V6([low, high], [low_port, high_port]) => {
-                state.write_u128(low.to_bits());
-                state.write_u128(high.to_bits());
+                state.write_u128(bits(*low));
+                state.write_u128(bits(*high));
                 state.write_u32(u32::from(*low_port) << 16 | u32::from(*high_port));
             }
         }

@@ -13,7 +13,7 @@ use crate::packet::Tcp;
 const OPTIONS: usize = 40;
 
 /// A SYN without payload.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lone {
     id: FlowId,
     at: Moment,
@@ -27,34 +27,39 @@ pub(super) struct Lone {
     from_low: bool,
     mac: Option<[u8; 6]>,
     options_length: u8,
-    options: [u8; OPTIONS],
+    options: [Word; OPTIONS / size_of::<Word>()],
 }
 
+/// Options fill whole words.
+type Word = [u8; 4];
+
 impl Lone {
-    /// A packet that begins a connection; `None` if it is anything else than a SYN without payload.
-    pub(super) fn new(id: FlowId, packet: &Arriving<'_>) -> Option<Self> {
-        let Arriving { at, key: _, from_low, mac, ttl, ip_id, df, tcp } = *packet;
+    /// Whether a packet is a SYN without payload.
+    #[inline(always)]
+    pub(super) fn is_one(packet: &Arriving<'_>) -> bool {
+        let tcp = packet.tcp;
         let is_bare = tcp.opens() && tcp.flags & (Tcp::FIN | Tcp::RST) == 0 && tcp.payload_len == 0;
-        if !is_bare || !tcp.payload.is_empty() {
-            return None;
-        }
-        let mut options = [0; OPTIONS];
-        options.get_mut(..tcp.options.len())?.copy_from_slice(tcp.options);
-        Some(Lone {
-            id,
-            at,
-            seq: tcp.seq,
-            ack: tcp.ack,
-            window: tcp.window,
-            ip_id,
-            ttl,
-            df,
-            flags: tcp.flags,
-            from_low,
-            mac: mac.copied(),
-            options_length: tcp.options.len() as u8,
-            options,
-        })
+        is_bare && tcp.payload.is_empty() && tcp.options.len() <= OPTIONS
+    }
+
+    /// Is this SYN from now on. Its fields are written where they stay: to copy what was just written waits for it.
+    #[inline(always)]
+    pub(super) fn take(&mut self, id: FlowId, packet: &Arriving<'_>) {
+        let Arriving { at, key: _, from_low, mac, ttl, ip_id, df, tcp } = *packet;
+        self.id = id;
+        self.at = at;
+        self.seq = tcp.seq;
+        self.ack = tcp.ack;
+        self.window = tcp.window;
+        self.ip_id = ip_id;
+        self.ttl = ttl;
+        self.df = df;
+        self.flags = tcp.flags;
+        self.from_low = from_low;
+        self.mac = mac.copied();
+        let length = tcp.options.len().min(OPTIONS);
+        self.options_length = length as u8;
+        self.options.as_flattened_mut()[..length].copy_from_slice(&tcp.options[..length]);
     }
 
     pub(super) fn id(&self) -> FlowId {
@@ -116,7 +121,7 @@ impl Lone {
             ack: self.ack,
             flags: self.flags,
             window: self.window,
-            options: self.options.get(..usize::from(self.options_length)).unwrap_or_default(),
+            options: self.options.as_flattened().get(..usize::from(self.options_length)).unwrap_or_default(),
             payload: &[],
             payload_len: 0,
         };

@@ -5,6 +5,7 @@ mod arriving;
 mod clock;
 mod duplicate;
 mod handover;
+mod idle;
 mod key;
 mod lone;
 mod opening;
@@ -373,7 +374,7 @@ pub struct ClockJump {
 }
 
 /// An ICMP destination-unreachable message about a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Unreachable {
     /// Its frame.

@@ -1,18 +1,15 @@
 //! The flows of one shard: which packet belongs to which, and how many there may be.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use ahash::RandomState;
 use hashbrown::HashTable;
 
 use super::arriving::Arriving;
+use super::idle::Idle;
 use super::lone::Lone;
 use super::pending::Store;
 use super::rows::Rows;
 use super::tcp::{Flow, Live};
 use super::{Connection, Endpoint, FlowId, FlowKey, Moment, Receiver, Unreachable};
-use crate::time::Timestamp;
 
 /// Connections that are found without looking them up among all.
 const LATELY: usize = 256;
@@ -52,14 +49,15 @@ pub(crate) struct Flows<S> {
     limits: Limits,
     digest: bool,
     hasher: RandomState,
-    /// Places in `flows` by key. The keys stand there only, so that a large table stays in the cache.
+    /// Places in `flows` by key. The keys stand there only, so that a large table stays in the cache. A place may stand here
+    /// for a connection that had it before: to look up each one that ends took a third of the time of a flood.
     slots: HashTable<u32>,
     flows: Vec<Slot<S>>,
     /// Places of connections that had a packet lately: most packets are those of a few connections, and to look one up
     /// among all is a sixth of what a packet costs.
     lately: [u32; LATELY],
     /// For each slot a time before which its flow was not idle. It is brought up to date only when it is needed.
-    idle: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    idle: Idle,
     store: Store,
     rows: Rows,
     begun: u64,
@@ -138,7 +136,7 @@ impl<S> Flows<S> {
             slots: HashTable::new(),
             flows: Vec::new(),
             lately: [0; LATELY],
-            idle: BinaryHeap::new(),
+            idle: Idle::default(),
             store: Store {
                 per_direction: limits.out_of_order_per_direction,
                 total: limits.out_of_order_total,
@@ -159,13 +157,15 @@ impl<S> Flows<S> {
         segment: &Arriving<'_>,
         receiver: &mut R,
     ) {
+        if segment.tcp.opens() {
+            return self.opening(self.place(segment.key), FlowId(ordinal), segment, receiver);
+        }
         let bucket = segment.key.bucket(LATELY);
         let place = self.lately[bucket] as usize;
         let is_its = self.flows.get(place).is_some_and(|slot| slot.key == *segment.key);
         let known = if is_its { Some(place) } else { self.place(segment.key) };
         // Most of a capture goes on with a connection that is known.
         if let Some(place) = known
-            && !segment.tcp.opens()
             && let Some(Slot { seen: Seen::Flow(row, flow), .. }) = self.flows.get_mut(place)
         {
             self.lately[bucket] = place as u32;
@@ -184,17 +184,17 @@ impl<S> Flows<S> {
         segment: &Arriving<'_>,
         receiver: &mut R,
     ) {
-        let place = known.unwrap_or_else(|| {
-            let seen = self.begin(id, segment);
-            self.add(Slot { key: *segment.key, seen }, segment.at.time, receiver)
-        });
+        let place = match known {
+            None => self.add(id, segment, receiver),
+            Some(place) => {
+                if segment.tcp.opens() && self.flows[place].seen.is_over_with(segment) {
+                    self.retire(place, receiver);
+                    self.begin(place, id, segment);
+                }
+                place
+            }
+        };
         self.lately[segment.key.bucket(LATELY)] = place as u32;
-        let is_new = |slot: &Slot<S>| segment.tcp.opens() && slot.seen.is_over_with(segment);
-        if self.flows.get(place).is_some_and(is_new) {
-            let new = self.begin(id, segment);
-            let old = std::mem::replace(&mut self.flows[place].seen, new);
-            self.retire(segment.key, old, receiver);
-        }
         let Some(slot) = self.flows.get_mut(place) else {
             return;
         };
@@ -229,15 +229,12 @@ impl<S> Flows<S> {
 
     /// Ends all flows, the oldest first, and gives the rows, in no order.
     pub(crate) fn finish<R: Receiver<State = S>>(mut self, receiver: &mut R) -> (Vec<Connection>, Overflows) {
-        // Places are moved, not slots, which are large; where ends were used again, they are a few runs in order.
+        // Where ends were used again, places are a few runs in order.
         let ids = self.flows.iter().map(|slot| slot.seen.id(&self.rows));
         let mut order: Vec<(FlowId, usize)> = ids.zip(0..).collect();
         order.sort_by_key(|(id, _)| *id);
-        let mut slots: Vec<Option<Slot<S>>> = std::mem::take(&mut self.flows).into_iter().map(Some).collect();
         for (_, place) in order {
-            if let Some(Slot { key, seen }) = slots[place].take() {
-                self.end(&key, seen, receiver);
-            }
+            self.end(place, receiver);
         }
         self.overflows.out_of_order = self.store.overflows;
         (self.rows.into_vec(), self.overflows)
@@ -249,53 +246,70 @@ impl<S> Flows<S> {
         self.slots.find(self.hasher.hash_one(key), is_its).map(|place| *place as usize)
     }
 
-    /// The connection that `packet` begins. Unless the packet is all that is remembered of it, it is not counted yet.
-    fn begin(&mut self, id: FlowId, packet: &Arriving<'_>) -> Seen<S> {
-        self.begun += 1;
-        match Lone::new(id, packet) {
-            Some(lone) => Seen::Lone(lone),
-            None => Seen::Flow(
-                self.rows.push(|| Connection::begun(id, packet)),
-                Box::new(Flow::new(packet, self.digest)),
-            ),
-        }
-    }
-
-    /// Gives a connection a place, if need be that of the one that has been idle longest.
-    fn add<R: Receiver<State = S>>(&mut self, slot: Slot<S>, since: Timestamp, receiver: &mut R) -> usize {
-        let hash = self.hasher.hash_one(slot.key);
+    /// Gives the connection that `packet` begins a place, if need be that of the one that has been idle longest.
+    fn add<R: Receiver<State = S>>(&mut self, id: FlowId, packet: &Arriving<'_>, receiver: &mut R) -> usize {
+        let key = *packet.key;
         let place = match self.idlest() {
             Some(place) => {
-                let old = std::mem::replace(&mut self.flows[place as usize], slot);
-                if let Ok(entry) =
-                    self.slots.find_entry(self.hasher.hash_one(old.key), |known| *known == place)
-                {
-                    entry.remove();
-                }
                 self.overflows.flows += 1;
-                self.retire(&old.key, old.seen, receiver);
+                self.retire(place, receiver);
+                self.flows[place].key = key;
                 place
             }
             None => {
-                self.flows.push(slot);
-                (self.flows.len() - 1) as u32
+                self.flows.push(Slot { key, seen: Seen::Lone(Lone::default()) });
+                self.flows.len() - 1
             }
         };
-        let rehash = |place: &u32| self.hasher.hash_one(self.flows[*place as usize].key);
-        self.slots.insert_unique(hash, place, rehash);
-        self.idle.push(Reverse((since, place)));
-        place as usize
+        self.begin(place, id, packet);
+        self.list(place);
+        self.idle.push(packet.at.time, place as u32);
+        place
     }
 
-    fn retire<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) {
+    /// Puts the connection that `packet` begins where the one was that is over. Unless the packet is all that is remembered
+    /// of it, it is not counted yet.
+    #[inline(always)]
+    fn begin(&mut self, place: usize, id: FlowId, packet: &Arriving<'_>) {
+        self.begun += 1;
+        let seen = &mut self.flows[place].seen;
+        if !Lone::is_one(packet) {
+            let row = self.rows.push(|| Connection::begun(id, packet));
+            *seen = Seen::Flow(row, Box::new(Flow::new(packet, self.digest)));
+            return;
+        }
+        if !matches!(seen, Seen::Lone(_)) {
+            *seen = Seen::Lone(Lone::default());
+        }
+        if let Seen::Lone(lone) = seen {
+            lone.take(id, packet);
+        }
+    }
+
+    /// Lets the connection at a place be found. Where too many ended ones are listed, all are listed anew.
+    fn list(&mut self, place: usize) {
+        let all = 0..self.flows.len() as u32;
+        let is_crowded = self.slots.len() >= self.limits.flows * 7 / 4;
+        let places = if is_crowded {
+            self.slots.clear();
+            all
+        } else {
+            place as u32..place as u32 + 1
+        };
+        let hash = |place: &u32| self.hasher.hash_one(self.flows[*place as usize].key);
+        for place in places {
+            self.slots.insert_unique(hash(&place), place, hash);
+        }
+    }
+
+    /// The connection at a place is over. Another one takes the place.
+    fn retire<R: Receiver<State = S>>(&mut self, place: usize, receiver: &mut R) {
+        let seen = &self.flows[place].seen;
         let id = seen.id(&self.rows);
-        let is_told = match seen {
-            // A flood is made of them: no row is made for nothing.
-            Seen::Lone(_) if self.rows.is_full() => false,
-            seen => {
-                let row = self.end(key, seen, receiver);
-                self.rows.end(row)
-            }
+        // A flood is made of lone SYNs: no row is made for nothing.
+        let is_told = !(matches!(seen, Seen::Lone(_)) && self.rows.is_full()) && {
+            let row = self.end(place, receiver);
+            self.rows.end(row)
         };
         if !is_told {
             self.overflows.rows += 1;
@@ -305,27 +319,28 @@ impl<S> Flows<S> {
     }
 
     /// Finishes a row and says where it stands.
-    fn end<R: Receiver<State = S>>(&mut self, key: &FlowKey, seen: Seen<S>, receiver: &mut R) -> u32 {
+    fn end<R: Receiver<State = S>>(&mut self, place: usize, receiver: &mut R) -> u32 {
+        let Slot { key, seen } = &mut self.flows[place];
         match seen {
             Seen::Lone(lone) => self.rows.push(|| lone.row(key, self.digest)),
-            Seen::Flow(row, mut flow) => {
-                self.rows.live(row, &mut flow).end(&mut self.store, receiver);
-                row
+            Seen::Flow(row, flow) => {
+                self.rows.live(*row, flow).end(&mut self.store, receiver);
+                *row
             }
         }
     }
 
-    /// Takes out the slot whose flow has been idle longest, when all are taken.
-    fn idlest(&mut self) -> Option<u32> {
+    /// The place whose flow has been idle longest, when all are taken.
+    fn idlest(&mut self) -> Option<usize> {
         if self.flows.len() < self.limits.flows {
             return None;
         }
-        while let Some(Reverse((since, slot))) = self.idle.pop() {
-            let last = self.flows.get(slot as usize)?.seen.last(&self.rows).time;
+        while let Some((since, place)) = self.idle.pop() {
+            let last = self.flows.get(place as usize)?.seen.last(&self.rows).time;
             if last <= since {
-                return Some(slot);
+                return Some(place as usize);
             }
-            self.idle.push(Reverse((last, slot)));
+            self.idle.push(last, place);
         }
         None
     }

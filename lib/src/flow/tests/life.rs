@@ -1,5 +1,7 @@
 //! Where connections begin and end, and what their rows say.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn ids(wire: Wire) -> Vec<u64> {
@@ -239,6 +241,43 @@ fn the_flow_idle_longest_makes_room() {
     let (rows, _, overflows) = flood.finish();
     assert_eq!(rows.len(), 4);
     assert_eq!((overflows.flows, overflows.rows), (3, 1));
+}
+
+proptest! {
+    /// Ends that come again and again, so that the list of them is made anew many times.
+    #[test]
+    fn each_packet_finds_the_latest_connection_between_its_ends_unless_others_took_its_place(
+        packets in prop::collection::vec((1..8_u16, prop::option::of(1..4_u32)), 1..300),
+    ) {
+        const OPEN: usize = 3;
+        let mut wire = Wire::with(Limits { flows: OPEN, rows: 1000, ..LIMITS });
+        // The client, from which number it counts, and when it sent something last.
+        let mut open: Vec<(u16, u32, usize)> = Vec::new();
+        let (mut begun, mut evicted) = (Vec::new(), 0);
+        for (at, (client, syn)) in packets.into_iter().enumerate() {
+            let (flags, seq) = syn.map_or((ACK, 1), |isn| (SYN, isn));
+            wire.send((&format!("10.0.0.1:{client}"), SERVER), flags, seq, 0, "", 0);
+            let known = open.iter().position(|(other, ..)| *other == client);
+            if let Some(known) = known
+                && syn.is_none_or(|isn| isn == open[known].1)
+            {
+                open[known].2 = at;
+                continue;
+            }
+            begun.push(at as u64 + 1);
+            if known.is_none() && open.len() == OPEN {
+                evicted += 1;
+            }
+            let idlest = (0..open.len()).min_by_key(|place| open[*place].2);
+            if let Some(gone) = known.or(idlest.filter(|_| open.len() == OPEN)) {
+                open.remove(gone);
+            }
+            open.push((client, syn.unwrap_or(0), at));
+        }
+        let (rows, _, overflows) = wire.finish();
+        prop_assert_eq!(rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), begun);
+        prop_assert_eq!(overflows.flows, evicted);
+    }
 }
 
 #[test]

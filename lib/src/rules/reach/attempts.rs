@@ -1,8 +1,10 @@
 //! The attempts to open connections to one service of one server, and which of them failed how.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
+
+use ahash::RandomState;
 
 use crate::facts::{Outcome, Service, outcome};
 use crate::flow::{Connection, Dir, Handshake, Moment, Unreachable};
@@ -33,7 +35,7 @@ pub(crate) struct Failure<'a> {
 }
 
 /// What answered a SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     /// Nobody.
     Nothing,
@@ -70,32 +72,32 @@ pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> 
 
 /// The servers to which attempts failed that `is_meant` picks, by address.
 pub(crate) fn servers_at<'a>(view: &View<'a>, is_meant: impl Fn(&Connection) -> bool) -> Vec<Server<'a>> {
-    let mut servers: BTreeMap<IpAddr, Server<'a>> = BTreeMap::new();
     // All others are looked at for these only: an attempt that the end of the capture cut short shows nothing of anybody.
     let cut_short = |connection: &Connection| {
         let is_unanswered = outcome(connection) == Some(Outcome::Unanswered);
         is_unanswered && connection.syn_count < SYNS && is_at_the_end(connection, view.end())
     };
     let failed = view.census.failed.iter().filter(|connection| is_meant(connection));
-    for connection in failed.filter(|connection| !cut_short(connection)) {
-        servers.entry(connection.resp.ip).or_insert_with(|| Server::new(connection.resp.ip));
-    }
+    let targets = failed.filter(|connection| !cut_short(connection)).map(|connection| connection.resp.ip);
+    let mut servers: HashMap<IpAddr, Server<'a>, RandomState> =
+        targets.map(|ip| (ip, Server::new(ip))).collect();
     if servers.is_empty() {
         return Vec::new();
     }
-    for connection in view.facts.connections.iter().filter(|connection| is_meant(connection)) {
-        if let Some(server) = servers.get_mut(&connection.resp.ip) {
-            server.attempts.extend(outcome(connection).map(|outcome| (connection, outcome)));
-        }
-    }
     for connection in &view.facts.connections {
-        for (dir, end) in [(Dir::Orig, connection.orig), (Dir::Resp, connection.resp)] {
-            if let Some(server) = servers.get_mut(&end.ip) {
-                server.learn(connection, dir);
+        if let Some(server) = servers.get_mut(&connection.orig.ip) {
+            server.learn(connection, Dir::Orig);
+        }
+        if let Some(server) = servers.get_mut(&connection.resp.ip) {
+            server.learn(connection, Dir::Resp);
+            if is_meant(connection) {
+                server.attempts.extend(outcome(connection).map(|outcome| (connection, outcome)));
             }
         }
     }
-    servers.into_values().collect()
+    let mut servers: Vec<_> = servers.into_values().collect();
+    servers.sort_by_key(|server| server.ip);
+    servers
 }
 
 impl<'a> Server<'a> {
@@ -127,7 +129,7 @@ impl<'a> Server<'a> {
     /// The attempts that something on the way rejected, or that nothing answered: those that were repeated often
     /// enough, or of which enough follow each other.
     pub(crate) fn filtered(&self, end: Option<Moment>) -> Vec<Failure<'a>> {
-        let mut rows: HashMap<u16, Vec<Failure<'a>>> = HashMap::new();
+        let mut rows: HashMap<u16, Vec<Failure<'a>>, RandomState> = HashMap::default();
         let mut found = Vec::new();
         for (connection, outcome) in &self.attempts {
             let row = rows.entry(connection.resp.port).or_default();
@@ -149,7 +151,11 @@ impl<'a> Server<'a> {
 
     /// How other attempts to the same ports fared.
     pub(super) fn others(&self, failures: &[Failure<'_>]) -> Others {
-        let mut spans: HashMap<(IpAddr, u16), (Moment, Moment)> = HashMap::new();
+        let mut others = Others::default();
+        if !self.attempts.iter().any(|(_, outcome)| *outcome == Outcome::Connected) {
+            return others;
+        }
+        let mut spans: HashMap<(IpAddr, u16), (Moment, Moment), RandomState> = HashMap::default();
         for Failure { connection, .. } in failures {
             let key = (connection.orig.ip, connection.resp.port);
             spans.entry(key).or_insert((connection.first(), connection.first())).1 = connection.first();
@@ -158,7 +164,6 @@ impl<'a> Server<'a> {
         let accepted = self.attempts.iter().filter(|(connection, outcome)| {
             *outcome == Outcome::Connected && ports.contains(&connection.resp.port)
         });
-        let mut others = Others::default();
         for (connection, _) in accepted {
             let at = connection.first().frame;
             others.clients.insert(connection.orig.ip);
@@ -197,6 +202,19 @@ impl<'a> Server<'a> {
             Some(host) if !(host.0..=host.1).contains(&ttl) => Answer::ForeignReset { at, ttl, host },
             known => Answer::Reset { at, known: known.is_some() || INITIAL_TTLS.contains(&ttl) },
         })
+    }
+}
+
+impl Answer {
+    /// The same, whenever it came.
+    pub(super) fn at_any_time(self) -> Self {
+        let at = Moment::default();
+        match self {
+            Answer::Nothing => Answer::Nothing,
+            Answer::Icmp(icmp) => Answer::Icmp(Unreachable { at, ..icmp }),
+            Answer::Reset { known, .. } => Answer::Reset { at, known },
+            Answer::ForeignReset { ttl, host, .. } => Answer::ForeignReset { at, ttl, host },
+        }
     }
 }
 

@@ -47,7 +47,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         if !view.is_one_way() {
             let mut silent: BTreeMap<IpAddr, Vec<(&Reach, SilentPings)>> = BTreeMap::new();
-            for row in &view.facts.reachability {
+            for row in &view.facts.pings {
                 let is_rejected = row.echo_errors.is_some() && row.echo_replies == 0;
                 if let Some(pings) = row.silent_pings.filter(|pings| pings.count >= PINGS || is_rejected) {
                     silent.entry(row.server).or_default().push((row, pings));

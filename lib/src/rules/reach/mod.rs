@@ -105,7 +105,7 @@ fn state(
     let draft = draft
         .also_all(clients.iter().take(NAMED))
         .also_all(ports.iter().take(NAMED).map(|&port| Endpoint { ip, port }))
-        .detail(words::detail(view, service, failures, &others) + &beyond(cx, view, failures))
+        .detail(words::detail(view, service, &clients, failures, &others) + &beyond(cx, view, failures))
         .count(failures.len())
         .value("attempts", attempts)
         .value("refused", failures.len() - unanswered - icmp)

@@ -1,7 +1,9 @@
 //! What is said of attempts that failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+
+use ahash::RandomState;
 
 use super::attempts::{Answer, Failure, Others};
 use crate::capture::Vantage;
@@ -26,11 +28,16 @@ pub(super) fn title(ip: IpAddr, ports: &BTreeSet<u16>, service: Service, failure
 }
 
 /// Who tried, when, what came back, and what else was seen of the same service.
-pub(super) fn detail(view: &View<'_>, service: Service, failures: &[Failure<'_>], others: &Others) -> String {
-    let clients: BTreeSet<IpAddr> = failures.iter().map(|f| f.connection.orig.ip).collect();
+pub(super) fn detail(
+    view: &View<'_>,
+    service: Service,
+    clients: &BTreeSet<IpAddr>,
+    failures: &[Failure<'_>],
+    others: &Others,
+) -> String {
     // As the product's troubleshooter calls it.
     let verdict = if service == Service::Tls { "Network Error: " } else { "" };
-    let mut detail = verdict.to_owned() + &tried(failures, others, &clients);
+    let mut detail = verdict.to_owned() + &tried(failures, others, clients);
     detail += &answers(failures);
     if others.before > 0 {
         detail += &format!(" Attempts accepted before the first failure: {}.", others.before);
@@ -38,7 +45,7 @@ pub(super) fn detail(view: &View<'_>, service: Service, failures: &[Failure<'_>]
     if others.after > 0 {
         detail += &format!(" Attempts accepted after it: {}.", others.after);
     }
-    let elsewhere: BTreeSet<IpAddr> = others.clients.difference(&clients).copied().collect();
+    let elsewhere: BTreeSet<IpAddr> = others.clients.difference(clients).copied().collect();
     if !elsewhere.is_empty() {
         detail += &format!(" Connections of {} to the same port were accepted.", listed(&elsewhere));
     }
@@ -109,10 +116,13 @@ fn tried(failures: &[Failure<'_>], others: &Others, clients: &BTreeSet<IpAddr>) 
 
 /// What answered the SYNs, by kind.
 fn answers(failures: &[Failure<'_>]) -> String {
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds: HashMap<Answer, usize, RandomState> = HashMap::default();
     for failure in failures {
-        *kinds.entry(answer(&failure.answer)).or_default() += 1;
+        *kinds.entry(failure.answer.at_any_time()).or_default() += 1;
     }
+    let mut kinds: Vec<(String, usize)> =
+        kinds.iter().map(|(kind, number)| (answer(kind), *number)).collect();
+    kinds.sort();
     let kinds = kinds.iter().take(HELD);
     let mut sentences: String =
         kinds.map(|(answer, number)| format!(" The capture shows, {}, {answer}.", times(*number))).collect();
