@@ -26,6 +26,10 @@ pub enum Service {
 }
 
 impl Service {
+    /// The services that are reached over TCP. Where two share a port, the first one has it.
+    pub(crate) const OVER_TCP: [Service; 5] =
+        [Service::Notify, Service::Imap, Service::Smtp, Service::Epm, Service::Tls];
+
     /// The name that records use.
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,9 +54,6 @@ impl Service {
         }
     }
 }
-
-/// The services that are reached over TCP. Where two share a port, the first one has it.
-const OVER_TCP: [Service; 5] = [Service::Notify, Service::Imap, Service::Smtp, Service::Epm, Service::Tls];
 
 /// How one client fared with one service of one host.
 #[derive(Clone, Debug)]
@@ -167,7 +168,7 @@ impl Attempts {
     fn new(ports: &Ports) -> Self {
         let on = |service: Service| service.ports(ports).iter().map(move |port| (*port, service));
         Attempts {
-            services: OVER_TCP.into_iter().rev().flat_map(on).collect(),
+            services: Service::OVER_TCP.into_iter().rev().flat_map(on).collect(),
             rows: Vec::new(),
             places: HashMap::default(),
         }

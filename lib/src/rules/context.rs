@@ -6,11 +6,12 @@ use std::sync::OnceLock;
 
 use super::census::Census;
 use super::notify::{self, Gap, Life, Source};
+use super::reach::attempts::{self, Server};
 use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, Texts, VantageFacts};
+use crate::facts::{Facts, NotificationRow, Service, Texts, VantageFacts};
 use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 
@@ -45,6 +46,8 @@ pub struct View<'a> {
     chains: OnceLock<Chains>,
     starved: OnceLock<HashSet<IpAddr>>,
     by_subscription_id: OnceLock<Vec<Vec<usize>>>,
+    /// The servers to which attempts failed, by service.
+    servers: Vec<Vec<Server<'a>>>,
 }
 
 impl<'a> Context<'a> {
@@ -65,9 +68,13 @@ impl<'a> Context<'a> {
                 chains: OnceLock::new(),
                 starved: OnceLock::new(),
                 by_subscription_id: OnceLock::new(),
+                servers: Vec::new(),
             };
             (view.lives, view.sources) =
                 parallel::join(facts.threads(config), || notify::lives(&view), || notify::seen(&view));
+            view.servers = parallel::map(facts.threads(config), &Service::OVER_TCP, |service| {
+                attempts::servers(&view, *service)
+            });
             views.push(view);
             first_capture += facts.files.len();
         }
@@ -154,6 +161,12 @@ impl<'a> View<'a> {
             let late = lives.filter(|(_, life)| life.gaps.iter().any(|gap| gap.seconds > life.deadline()));
             late.flat_map(|(subscription, _)| subscription.sources.iter().copied()).collect()
         })
+    }
+
+    /// The servers to whose `service` an attempt failed, by address.
+    pub(crate) fn servers(&self, service: Service) -> &[Server<'a>] {
+        let place = Service::OVER_TCP.iter().position(|other| *other == service);
+        place.and_then(|place| self.servers.get(place)).map_or(&[], Vec::as_slice)
     }
 
     /// The row of a connection.

@@ -20,6 +20,7 @@ const TAIL: Duration = Duration::from_secs(6);
 const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 
 /// One server and the attempts to reach one service of it, in the order of their SYNs.
+#[derive(Debug)]
 pub(crate) struct Server<'a> {
     pub(crate) ip: IpAddr,
     attempts: Vec<(&'a Connection, Outcome)>,
@@ -61,7 +62,7 @@ pub(crate) struct Others {
 }
 
 /// The servers to whose `service` an attempt failed, by address.
-pub(super) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
+pub(in crate::rules) fn servers<'a>(view: &View<'a>, service: Service) -> Vec<Server<'a>> {
     let ports = service.ports(&view.config.ports);
     // A scan of other ports leaves many failures, which are not in the cache.
     if !ports.iter().any(|port| view.census.failed_ports.contains(port)) {
@@ -126,8 +127,8 @@ impl<'a> Server<'a> {
         answers.filter(|failure| matches!(failure.answer, Answer::Reset { .. })).collect()
     }
 
-    /// The attempts that something on the way rejected, or that nothing answered: those that were repeated often
-    /// enough, or of which enough follow each other.
+    /// The attempts that something on the way rejected, or that nothing answered, in their order: those that were repeated
+    /// often enough, or of which enough follow each other.
     pub(crate) fn filtered(&self, end: Option<Moment>) -> Vec<Failure<'a>> {
         let mut rows: HashMap<u16, Vec<Failure<'a>>, RandomState> = HashMap::default();
         let mut found = Vec::new();
@@ -142,10 +143,13 @@ impl<'a> Server<'a> {
                 _ => settle(row, &mut found),
             }
         }
+        let is_in_order = rows.len() < 2;
         for mut row in rows.into_values() {
             settle(&mut row, &mut found);
         }
-        found.sort_by_key(|failure| failure.connection.id);
+        if !is_in_order {
+            found.sort_by_key(|failure| failure.connection.id);
+        }
         found
     }
 
@@ -207,7 +211,7 @@ impl<'a> Server<'a> {
 
 impl Answer {
     /// The same, whenever it came.
-    pub(super) fn at_any_time(self) -> Self {
+    fn at_any_time(self) -> Self {
         let at = Moment::default();
         match self {
             Answer::Nothing => Answer::Nothing,
@@ -228,6 +232,27 @@ impl Failure<'_> {
             Answer::ForeignReset { .. } => false,
         }
     }
+}
+
+/// What answered, by kind, and how often.
+pub(super) fn kinds(failures: &[Failure<'_>]) -> HashMap<Answer, usize, RandomState> {
+    let mut kinds = HashMap::default();
+    for failure in failures {
+        *kinds.entry(failure.answer.at_any_time()).or_default() += 1;
+    }
+    kinds
+}
+
+/// Who tried.
+pub(super) fn clients(failures: &[Failure<'_>]) -> BTreeSet<IpAddr> {
+    let mut clients: Vec<IpAddr> = failures.iter().map(|failure| failure.connection.orig.ip).collect();
+    // As numbers: a flood has hundreds of thousands, and addresses are compared by their octets.
+    clients.sort_unstable_by_key(|ip| match ip {
+        IpAddr::V4(ip) => (false, u128::from(ip.to_bits())),
+        IpAddr::V6(ip) => (true, ip.to_bits()),
+    });
+    clients.dedup();
+    clients.into_iter().collect()
 }
 
 /// Ends a row of failures that follow each other: they count when one of them is enough, or when they are many.

@@ -166,15 +166,14 @@ fn unanswered(
 
 /// States each server to whose TLS port the way is closed by an ICMP error.
 fn rejected(view: &View<'_>, out: &mut Findings<'_>) {
-    for server in attempts::servers(view, Service::Tls) {
+    for server in view.servers(Service::Tls) {
         let mut failures = server.filtered(view.end());
         failures.retain(|failure| matches!(failure.answer, Answer::Icmp(_)));
         if failures.is_empty() {
             continue;
         }
-        let clients: BTreeSet<IpAddr> = failures.iter().map(|failure| failure.connection.orig.ip).collect();
-        let said: BTreeSet<String> =
-            failures.iter().map(|failure| super::words::answer(&failure.answer)).collect();
+        let clients = attempts::clients(&failures);
+        let said: BTreeSet<String> = attempts::kinds(&failures).keys().map(super::words::answer).collect();
         let accepted = server.others(&failures).after;
         let mut draft = Draft::new(
             SubjectKind::Server,

@@ -3,7 +3,7 @@
 //! A port is closed when the host itself answers a SYN with a reset. It is filtered when nothing answers, or when
 //! somebody else does: a router by ICMP, a firewall by a reset of its own.
 
-pub(super) mod attempts;
+pub(in crate::rules) mod attempts;
 mod words;
 
 pub(super) mod exchange_unreachable;
@@ -17,7 +17,6 @@ pub(super) mod smtp_closed;
 pub(super) mod smtp_filtered;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::draft::shown;
 use super::{Confidence, Context, Draft, Findings, SubjectKind, Try, View};
@@ -31,11 +30,11 @@ const NAMED: usize = 64;
 /// States each server whose own resets refuse connections to a service.
 pub(crate) fn closed(cx: &Context<'_>, service: Service, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for server in attempts::servers(view, service) {
+        for server in view.servers(service) {
             let mut failures = server.refused();
             failures.retain(|failure| !is_forged(cx, view, failure));
             if !failures.is_empty() {
-                out.push(state(cx, view, service, &server, &failures));
+                out.push(state(cx, view, service, server, &failures));
             }
         }
     }
@@ -45,16 +44,20 @@ pub(crate) fn closed(cx: &Context<'_>, service: Service, out: &mut Findings<'_>)
 pub(crate) fn filtered(cx: &Context<'_>, service: Service, out: &mut Findings<'_>) {
     for view in &cx.views {
         let one_way = view.is_one_way();
-        for server in attempts::servers(view, service) {
+        for server in view.servers(service) {
             let mut failures = server.filtered(view.end());
             if one_way || server.is_seen_one_way() {
                 // Where answers are not captured, their absence proves nothing.
                 failures.retain(|failure| failure.answer != Answer::Nothing);
             }
-            failures.extend(server.refused().into_iter().filter(|failure| is_forged(cx, view, failure)));
-            failures.sort_by_key(|failure| failure.connection.id);
+            let mut forged = server.refused();
+            forged.retain(|failure| is_forged(cx, view, failure));
+            if !forged.is_empty() {
+                failures.append(&mut forged);
+                failures.sort_by_key(|failure| failure.connection.id);
+            }
             if !failures.is_empty() {
-                out.push(state(cx, view, service, &server, &failures));
+                out.push(state(cx, view, service, server, &failures));
             }
         }
     }
@@ -95,7 +98,7 @@ fn state(
 ) -> Draft {
     let ip = server.ip;
     let ports: BTreeSet<u16> = failures.iter().map(|f| f.connection.resp.port).collect();
-    let clients: BTreeSet<IpAddr> = failures.iter().map(|f| f.connection.orig.ip).collect();
+    let clients = attempts::clients(failures);
     let number = |is: fn(&Answer) -> bool| failures.iter().filter(|failure| is(&failure.answer)).count();
     let unanswered = number(|answer| *answer == Answer::Nothing);
     let icmp = number(|answer| matches!(answer, Answer::Icmp(_)));

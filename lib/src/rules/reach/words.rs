@@ -1,11 +1,9 @@
 //! What is said of attempts that failed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ahash::RandomState;
-
-use super::attempts::{Answer, Failure, Others};
+use super::attempts::{self, Answer, Failure, Others};
 use crate::capture::Vantage;
 use crate::facts::Service;
 use crate::flow::Unreachable;
@@ -116,10 +114,7 @@ fn tried(failures: &[Failure<'_>], others: &Others, clients: &BTreeSet<IpAddr>) 
 
 /// What answered the SYNs, by kind.
 fn answers(failures: &[Failure<'_>]) -> String {
-    let mut kinds: HashMap<Answer, usize, RandomState> = HashMap::default();
-    for failure in failures {
-        *kinds.entry(failure.answer.at_any_time()).or_default() += 1;
-    }
+    let kinds = attempts::kinds(failures);
     let mut kinds: Vec<(String, usize)> =
         kinds.iter().map(|(kind, number)| (answer(kind), *number)).collect();
     kinds.sort();
