@@ -2,7 +2,8 @@
 //!
 //! A block of traffic is made once, with every care, and then written again and again. Each time
 //! the records' times move on and the sequence numbers are shifted, with checksums kept right by
-//! RFC 1624, so that every repetition holds new connections. This runs at the speed of a copy.
+//! RFC 1624, so that every repetition holds new connections; those of a flood come from new sources
+//! too. This runs at the speed of a copy.
 
 use crate::container::Record;
 use crate::cuc::{Lab, at};
@@ -23,7 +24,8 @@ pub enum Kind {
     Mixed,
     /// Nothing but notifications.
     Dense,
-    /// A flood of SYNs in frames of 66 bytes, the smallest that a SYN with options has.
+    /// A flood of SYNs for the port of notifications, each from another source, in frames of 66 bytes, the smallest that a
+    /// SYN with options has.
     Tiny,
     /// IMAP literals in full frames on port 143.
     Fat,
@@ -55,10 +57,18 @@ struct Block {
     bytes: Vec<u8>,
     starts: Vec<usize>,
     span_us: u64,
+    source_step: u32,
 }
 
 /// How far sequence numbers move from one repetition to the next.
 const SEQUENCE_STEP: u32 = 0x1357_9bdf;
+
+/// How far the sources of a flood move: beyond those of one repetition.
+const SOURCE_STEP: u32 = 1 << 17;
+
+/// Where the headers of IPv4 and TCP begin in an Ethernet frame.
+const IP: usize = 14;
+const TCP: usize = IP + 20;
 
 impl Block {
     fn new(kind: Kind, seed: u64) -> Self {
@@ -76,7 +86,9 @@ impl Block {
             Kind::Fat => literals(&mut lab.trace, span, 24),
         }
         lab.trace.sort();
-        let mut block = Self { bytes: Vec::new(), starts: Vec::new(), span_us: span / MICROSECOND };
+        let source_step = if kind == Kind::Tiny { SOURCE_STEP } else { 0 };
+        let mut block =
+            Self { bytes: Vec::new(), starts: Vec::new(), span_us: span / MICROSECOND, source_step };
         for packet in &lab.trace.packets {
             let mut frame = Link::Ethernet.wrap(packet, 0);
             // Ethernet's minimum, without the checksum.
@@ -111,7 +123,7 @@ impl Block {
             let end = start + 16 + read_length(&self.bytes[start..]);
             let record = &mut self.bytes[start..end];
             move_time(record, self.span_us);
-            move_sequence(&mut record[16..]);
+            move_segment(&mut record[16..], self.source_step);
         }
     }
 }
@@ -129,31 +141,34 @@ fn move_time(record: &mut [u8], span_us: u64) {
     record[4..8].copy_from_slice(&((moment % 1_000_000) as u32).to_le_bytes());
 }
 
-/// Shifts sequence and acknowledgment numbers of a TCP segment in an Ethernet frame.
-fn move_sequence(frame: &mut [u8]) {
-    const TCP: usize = 14 + 20;
-    if frame[14] != 0x45 || frame[14 + 9] != protocol::TCP {
+/// Shifts sequence and acknowledgment numbers of a TCP segment in an Ethernet frame, and its source.
+fn move_segment(frame: &mut [u8], source_step: u32) {
+    const CHECKSUM: usize = TCP + 16;
+    if frame[IP] != 0x45 || frame[IP + 9] != protocol::TCP {
         return;
     }
-    shift(frame, TCP + 4, TCP + 16);
+    shift(frame, TCP + 4, SEQUENCE_STEP, &[CHECKSUM]);
     if frame[TCP + 13] & flags::ACK != 0 {
-        shift(frame, TCP + 8, TCP + 16);
+        shift(frame, TCP + 8, SEQUENCE_STEP, &[CHECKSUM]);
     }
+    shift(frame, IP + 12, source_step, &[IP + 10, CHECKSUM]);
 }
 
-/// Adds the step to the number at `at` and corrects the checksum at `checksum` (RFC 1624, equation 3).
-fn shift(frame: &mut [u8], at: usize, checksum: usize) {
+/// Adds the step to the number at `at` and corrects the checksums (RFC 1624, equation 3).
+fn shift(frame: &mut [u8], at: usize, step: u32, checksums: &[usize]) {
     let old = [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
-    let new = u32::from_be_bytes(old).wrapping_add(SEQUENCE_STEP).to_be_bytes();
+    let new = u32::from_be_bytes(old).wrapping_add(step).to_be_bytes();
     frame[at..at + 4].copy_from_slice(&new);
     let half = |bytes: [u8; 4], index: usize| u32::from(u16::from_be_bytes([bytes[index], bytes[index + 1]]));
-    let mut sum = u32::from(!u16::from_be_bytes([frame[checksum], frame[checksum + 1]]));
-    for index in [0, 2] {
-        sum += (!half(old, index) & 0xffff) + half(new, index);
+    for &checksum in checksums {
+        let mut sum = u32::from(!u16::from_be_bytes([frame[checksum], frame[checksum + 1]]));
+        for index in [0, 2] {
+            sum += (!half(old, index) & 0xffff) + half(new, index);
+        }
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        frame[checksum..checksum + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
     }
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    frame[checksum..checksum + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
 }
 
 /// One keep-alive of each of so many subscriptions.
@@ -244,10 +259,10 @@ fn media(trace: &mut Trace, moment: Nanos, client: Host, server: Host, noise: &[
 fn syns(trace: &mut Trace, span: Nanos, count: u64) {
     let to = near(CUC, Stack::Linux);
     for place in 0..count {
-        let from = IpAddr::V4(Ipv4Addr::new(100, 64, (place >> 8) as u8, place as u8));
+        let from = IpAddr::V4(Ipv4Addr::from_bits(0x6440_0000 + place as u32));
         let port = 1024 + trace.rng.between(0, 60_000) as u16;
         let connection = (far(from, Stack::Windows), port);
-        Conversation::new(trace, at(0, 0) + place * span / count, connection, (to, 5060)).syn(0);
+        Conversation::new(trace, at(0, 0) + place * span / count, connection, (to, CUC_PORT)).syn(0);
     }
 }
 
@@ -288,20 +303,22 @@ mod tests {
 
     #[test]
     fn repetitions_have_the_checksums_that_fresh_packets_would_have() {
-        let mut block = Block::new(Kind::Mixed, 7);
-        for _ in 0..3 {
-            block.advance();
-        }
-        let mut checked = 0;
-        for &start in &block.starts {
-            let ip = &block.bytes[start + 16 + 14..start + 16 + read_length(&block.bytes[start..])];
-            let ip = &ip[..usize::from(u16::from_be_bytes([ip[2], ip[3]]))];
-            if ip[9] == protocol::TCP {
-                assert_eq!(ip, rebuilt(ip));
-                checked += 1;
+        for kind in [Kind::Mixed, Kind::Tiny] {
+            let mut block = Block::new(kind, 7);
+            for _ in 0..3 {
+                block.advance();
             }
+            let mut checked = 0;
+            for &start in &block.starts {
+                let ip = &block.bytes[start + 16 + IP..start + 16 + read_length(&block.bytes[start..])];
+                let ip = &ip[..usize::from(u16::from_be_bytes([ip[2], ip[3]]))];
+                if ip[9] == protocol::TCP {
+                    assert_eq!(ip, rebuilt(ip));
+                    checked += 1;
+                }
+            }
+            assert!(checked > 1000);
         }
-        assert!(checked > 1000);
     }
 
     /// The same packet from its fields, with checksums worked out from nothing.
