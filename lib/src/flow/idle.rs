@@ -18,6 +18,16 @@ pub(super) struct Idle {
 
 type Entry = (Timestamp, u32);
 
+/// A connection that may be the one idle longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// It was not idle before.
+    pub(super) since: Timestamp,
+    pub(super) place: u32,
+    /// Whether all that were there when it came were candidates before it.
+    pub(super) is_in_order: bool,
+}
+
 impl Idle {
     /// The connection at `place` was not idle before `since`.
     pub(super) fn push(&mut self, since: Timestamp, place: u32) {
@@ -30,13 +40,14 @@ impl Idle {
     }
 
     /// Takes out the earliest time, and of those with the same one the lowest place.
-    pub(super) fn pop(&mut self) -> Option<Entry> {
+    pub(super) fn pop(&mut self) -> Option<Candidate> {
         let early = self.early.peek().map(|Reverse(entry)| entry);
-        match (self.in_order.front(), early) {
-            (Some(next), Some(early)) if early < next => self.early.pop().map(|Reverse(entry)| entry),
-            (Some(_), _) => self.in_order.pop_front(),
-            (None, _) => self.early.pop().map(|Reverse(entry)| entry),
-        }
+        let is_in_order = match (self.in_order.front(), early) {
+            (Some(next), Some(early)) => next <= early,
+            (next, _) => next.is_some(),
+        };
+        let (since, place) = if is_in_order { self.in_order.pop_front()? } else { self.early.pop()?.0 };
+        Some(Candidate { since, place, is_in_order })
     }
 }
 
@@ -51,8 +62,10 @@ mod tests {
         for (seconds, place) in [(3, 0), (5, 1), (4, 2), (5, 0), (1, 3), (9, 4)] {
             idle.push(at(seconds), place);
         }
-        let order: Vec<Entry> = std::iter::from_fn(|| idle.pop()).collect();
-        let expected = [(1, 3), (3, 0), (4, 2), (5, 0), (5, 1), (9, 4)];
-        assert_eq!(order, expected.map(|(seconds, place)| (at(seconds), place)));
+        let order: Vec<Candidate> = std::iter::from_fn(|| idle.pop()).collect();
+        let expected =
+            [(1, 3, false), (3, 0, true), (4, 2, false), (5, 0, false), (5, 1, true), (9, 4, true)];
+        let candidate = |(seconds, place, is_in_order)| Candidate { since: at(seconds), place, is_in_order };
+        assert_eq!(order, expected.map(candidate));
     }
 }

@@ -4,7 +4,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 use super::arriving::Arriving;
-use super::idle::Idle;
+use super::idle::{Candidate, Idle};
 use super::lone::Lone;
 use super::pending::Store;
 use super::rows::Rows;
@@ -335,13 +335,28 @@ impl<S> Flows<S> {
         if self.flows.len() < self.limits.flows {
             return None;
         }
-        while let Some((since, place)) = self.idle.pop() {
-            let last = self.flows.get(place as usize)?.seen.last(&self.rows).time;
+        while let Some(Candidate { since, place, is_in_order }) = self.idle.pop() {
+            let slot = self.flows.get(place as usize)?;
+            let last = slot.seen.last(&self.rows).time;
             if last <= since {
+                // In order, all others go before its ends can be back. Out of it they could come again and again, and each time
+                // there would be one place more to look at for them.
+                if !is_in_order
+                    && let Ok(listed) =
+                        self.slots.find_entry(self.hasher.hash_one(slot.key), |other| *other == place)
+                {
+                    listed.remove();
+                }
                 return Some(place as usize);
             }
             self.idle.push(last, place);
         }
         None
+    }
+
+    /// How many places are listed.
+    #[cfg(test)]
+    pub(super) fn listed(&self) -> usize {
+        self.slots.len()
     }
 }

@@ -281,6 +281,19 @@ proptest! {
 }
 
 #[test]
+fn connections_of_the_past_that_come_again_and_again_leave_no_traces() {
+    let mut wire = Wire::with(Limits { flows: 100, rows: 10, ..LIMITS });
+    for client in 1..=100 {
+        wire.send((&format!("10.0.0.1:{client}"), SERVER), SYN, 100, 0, "", 0);
+    }
+    for turn in 0..70 {
+        wire.nanos = 0;
+        wire.send((&format!("10.0.0.9:{}", 1 + turn % 2), SERVER), SYN, 100, 0, "", 0);
+        assert!(wire.flows.listed() <= 101, "{}", wire.flows.listed());
+    }
+}
+
+#[test]
 fn an_icmp_error_is_noted_on_the_connection_it_quotes() {
     let mut wire = Wire::new();
     wire.up(SYN, 100, 0, "");
