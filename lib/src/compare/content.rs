@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use super::clock::{Bound, Clock, Sample};
 use super::kind::is_randomised;
@@ -39,7 +38,7 @@ fn content(row: &NotificationRow) -> Option<u64> {
             row.previous_watermark(),
             row.watermark(),
             row.events_digest(),
-            &row.said.as_ref().map(|said| &said.response_code),
+            row.said.as_ref().map(|said| &said.recurring.response_code),
         )),
         None => seeds.hash_one((row.request_id(), row.body_digest, row.body_length)),
     })
@@ -76,7 +75,7 @@ pub(super) fn by_connection(
 
 /// Those with the same content whose replies the listener wrote in the same second.
 pub(super) fn by_date(exchange: &Rows, cuc: &Rows, links: &mut Links) {
-    let key = |row: &NotificationRow| Some((content(row)?, Arc::clone(row.reply.as_ref()?.date.as_ref()?)));
+    let key = |row: &NotificationRow| Some((content(row)?, row.reply.as_ref()?.date?));
     Groups::new(exchange, cuc, key, links).each(|here, there| {
         for (one, two) in here.iter().zip(there) {
             links.link(*one, *two);
@@ -89,7 +88,7 @@ pub(super) fn by_date(exchange: &Rows, cuc: &Rows, links: &mut Links) {
 pub(super) fn by_date_of_cut(exchange: &Rows, cuc: &Rows, links: &mut Links) {
     let key = |row: &NotificationRow| {
         let id = row.request_id().filter(|_| row.copy_of.is_none() && row.onward_of.is_none())?;
-        Some((id.get(..ID_SEEN)?.to_owned(), Arc::clone(row.reply.as_ref()?.date.as_ref()?)))
+        Some((id.get(..ID_SEEN)?.to_owned(), row.reply.as_ref()?.date?))
     };
     Groups::new(exchange, cuc, key, links).each(|here, there| {
         if let ([one], [two]) = (here, there)

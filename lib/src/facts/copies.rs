@@ -6,7 +6,7 @@
 //! A proxy that was captured on both sides shows a notification twice as well, in a connection of Exchange's and one
 //! of its own, which it opens or uses while Exchange waits for the answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::{Connections, NotificationRow, Table};
 use crate::flow::{Connection, FlowId, Syn};
@@ -22,36 +22,79 @@ const KEPT: usize = 64;
 /// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
 pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections) {
     let syn = |flow: FlowId| connections.of(flow)?.syn.as_ref();
-    // The last rows with the same body that are no copies themselves, and their times: none of them is in the cache.
-    let mut latest: HashMap<(u64, u64), Vec<(Timestamp, usize)>, ahash::RandomState> = HashMap::default();
+    let mut recent = Recent::default();
     for number in 0..rows.len() {
         let row = &rows[number];
-        let known = latest.entry((row.body_digest, row.body_length)).or_default();
-        known.retain(|(time, _)| row.first.time.since(*time) <= ONWARD);
-        let numbers = || known.iter().map(|(_, number)| *number);
-        let first = numbers().find(|&first| {
-            let other = &rows[first];
-            other.flow != row.flow
-                && row.first.time.since(other.first.time) <= NEAR
+        let (body, time) = ((row.body_digest, row.body_length), row.first.time);
+        recent.forget(time);
+        let (mut first, mut sender) = (None, None);
+        for sent in recent.with(body).take(KEPT).filter(|sent| time.since(sent.time) <= ONWARD) {
+            let other = &rows[sent.row];
+            if other.flow == row.flow {
+                continue;
+            }
+            // The oldest counts.
+            if time.since(other.first.time) <= NEAR
                 && (other.source, other.listener) != (row.source, row.listener)
                 && same_packets(syn(other.flow), syn(row.flow), nested(other, row))
-        });
-        let sender = numbers().find(|&sender| {
-            let other = &rows[sender];
-            other.flow != row.flow
-                && waits_for(other, row)
-                && !passes_through(connections.of(other.flow), connections.of(row.flow))
-        });
+            {
+                first = Some(sent.row);
+            }
+            if waits_for(other, row) && !passes_through(connections.of(other.flow), connections.of(row.flow))
+            {
+                sender = Some(sent.row);
+            }
+        }
         match (first, sender) {
             (Some(first), _) => rows[number].copy_of = u32::try_from(first).ok(),
             (None, Some(sender)) => rows[number].onward_of = u32::try_from(sender).ok(),
-            (None, None) => {
-                if known.len() == KEPT {
-                    known.remove(0);
-                }
-                known.push((row.first.time, number));
-            }
+            (None, None) => recent.add(body, time, number),
         }
+    }
+}
+
+/// Digest and length.
+type Body = (u64, u64);
+
+/// The rows that came lately and are no copies: few enough to be in the cache, which the rows themselves are not.
+#[derive(Default)]
+struct Recent {
+    sent: VecDeque<Sent>,
+    /// How many were forgotten: places count from the first one ever.
+    forgotten: usize,
+    /// The place of the latest with each body.
+    latest: HashMap<Body, usize, ahash::RandomState>,
+}
+
+struct Sent {
+    body: Body,
+    time: Timestamp,
+    row: usize,
+    /// The place of the one before it with this body.
+    before: Option<usize>,
+}
+
+impl Recent {
+    /// Forgets what is too old at `now`. Rows are in the order of their ends, so one may begin earlier than that.
+    fn forget(&mut self, now: Timestamp) {
+        while let Some(old) = self.sent.pop_front_if(|sent| now.since(sent.time) > 2 * ONWARD) {
+            if self.latest.get(&old.body) == Some(&self.forgotten) {
+                self.latest.remove(&old.body);
+            }
+            self.forgotten += 1;
+        }
+    }
+
+    /// Those with a body, the latest first.
+    fn with(&self, body: Body) -> impl Iterator<Item = &Sent> {
+        let at = |place: usize| self.sent.get(place.checked_sub(self.forgotten)?);
+        let latest = self.latest.get(&body).and_then(|place| at(*place));
+        std::iter::successors(latest, move |sent| at(sent.before?))
+    }
+
+    fn add(&mut self, body: Body, time: Timestamp, row: usize) {
+        let before = self.latest.insert(body, self.forgotten + self.sent.len());
+        self.sent.push_back(Sent { body, time, row, before });
     }
 }
 
@@ -86,4 +129,32 @@ fn passes_through(first: Option<&Connection>, second: Option<&Connection>) -> bo
 /// Whether `second` began before the reply to `first` was complete.
 fn nested(first: &NotificationRow, second: &NotificationRow) -> bool {
     first.reply.as_ref().is_none_or(|reply| second.first.time <= reply.last.time)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_not_too_old_is_found_by_its_body(
+            steps in prop::collection::vec((0..4_u64, 0..ONWARD), 0..60),
+        ) {
+            let (mut recent, mut all) = (Recent::default(), Vec::new());
+            let mut now = Timestamp::default();
+            for (row, (body, step)) in steps.into_iter().enumerate() {
+                now = Timestamp::from_nanos(now.nanos() + step);
+                recent.forget(now);
+                let is_kept = |time: Timestamp| now.since(time) <= 2 * ONWARD;
+                let same = all.iter().rev().filter(|(other, time, _)| *other == body && is_kept(*time));
+                let wanted: Vec<usize> = same.map(|(.., row)| *row).collect();
+                prop_assert_eq!(recent.with((body, 0)).map(|sent| sent.row).collect::<Vec<_>>(), wanted);
+                recent.add((body, 0), now, row);
+                all.push((body, now, row));
+            }
+            prop_assert!(recent.latest.len() <= recent.sent.len());
+        }
+    }
 }

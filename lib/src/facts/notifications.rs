@@ -7,8 +7,8 @@ use super::rows::{Row, Rows};
 use super::{LimitHits, Table};
 use crate::flow::{Endpoint, FlowId, Moment};
 use crate::proto::{
-    EventKind, Ews, Guid, Notification, NotificationResult, Reply, ReplyHead, Request, RequestHead, State,
-    SubscriptionId, Transaction,
+    EventKind, Ews, Guid, Notification, NotificationResult, Recurring, Reply, ReplyHead, Request,
+    RequestHead, State, SubscriptionId, Transaction, Watermark,
 };
 use crate::time::Timestamp;
 
@@ -33,7 +33,7 @@ pub struct NotificationRow {
     pub head: Arc<RequestHead>,
     target: Arc<Target>,
     /// What the body says; `None` where it could not be read.
-    pub said: Option<Arc<Notification>>,
+    pub said: Option<Notification>,
     id: Option<Arc<SubscriptionId>>,
     /// Whether the body came in chunks.
     pub chunked: bool,
@@ -65,7 +65,7 @@ pub struct ReplyRow {
     /// Status line and fields.
     pub head: Arc<ReplyHead>,
     /// `Date`: when the listener replied, by its own clock.
-    pub date: Option<Arc<str>>,
+    pub date: Option<Timestamp>,
     /// `SubscriptionStatus`.
     pub result: Option<NotificationResult>,
 }
@@ -90,7 +90,7 @@ impl NotificationRow {
 
     /// The error that it reports instead of events: its ResponseCode, else its ResponseClass.
     pub fn error(&self) -> Option<&str> {
-        let said = self.said.as_ref()?;
+        let said = self.recurring()?;
         let class = said.response_class.as_deref().unwrap_or("Success");
         let code = said.response_code.as_deref().unwrap_or("NoError");
         match (class, code) {
@@ -112,7 +112,12 @@ impl NotificationRow {
 
     /// Exchange's SubscriptionId.
     pub fn subscription_id(&self) -> Option<&Arc<str>> {
-        self.said.as_ref()?.subscription_id.as_ref()
+        self.recurring()?.subscription_id.as_ref()
+    }
+
+    /// What it says as others of its subscription do.
+    fn recurring(&self) -> Option<&Recurring> {
+        self.said.as_ref().map(|said| &*said.recurring)
     }
 
     /// What Exchange's SubscriptionId says, unless it is opaque.
@@ -136,18 +141,18 @@ impl NotificationRow {
     }
 
     /// Watermark before the first event.
-    pub fn previous_watermark(&self) -> Option<&Arc<str>> {
+    pub fn previous_watermark(&self) -> Option<&Watermark> {
         self.said.as_ref()?.previous_watermark.as_ref()
     }
 
     /// Watermark of the last event.
-    pub fn watermark(&self) -> Option<&Arc<str>> {
+    pub fn watermark(&self) -> Option<&Watermark> {
         self.said.as_ref()?.watermark.as_ref()
     }
 
     /// Kinds of the events, at most 64.
     pub fn events(&self) -> &[EventKind] {
-        self.said.as_ref().map_or(&[], |said| &said.events)
+        self.recurring().map_or(&[], |said| &said.events)
     }
 
     /// Digest of the events without watermarks and times.
@@ -173,7 +178,7 @@ pub(crate) struct Notifications {
     strings: Interner,
     // A subscription repeats all of them with every keep-alive.
     heads: Memo<RequestHead, Arc<Target>>,
-    bodies: Memo<Notification, Option<Arc<SubscriptionId>>>,
+    recurring: Memo<Recurring, Option<Arc<SubscriptionId>>>,
     ids: Memo<str, Option<Arc<SubscriptionId>>>,
 }
 
@@ -198,7 +203,7 @@ impl Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
             heads: Memo::new(limit).with_places(PLACES),
-            bodies: Memo::new(limit).with_places(PLACES),
+            recurring: Memo::new(limit).with_places(PLACES),
             ids: Memo::new(limit),
         }
     }
@@ -208,7 +213,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_deref().filter(|request| is_notification(request)) else {
             return;
         };
-        let strings = self.strings.bytes() + self.heads.bytes() + self.bodies.bytes() + self.ids.bytes();
+        let strings = self.strings.bytes() + self.heads.bytes() + self.recurring.bytes() + self.ids.bytes();
         if !self.rows.has_room(strings, request.last) {
             return;
         }
@@ -238,7 +243,7 @@ impl Notifications {
         let (head, target) = self.head(&request.head);
         let (said, id) = match &request.ews {
             Some(Ews::Notification(said)) => {
-                let (said, id) = self.body(said);
+                let (said, id) = self.said(said.clone());
                 (Some(said), id)
             }
             _ => (None, None),
@@ -264,7 +269,7 @@ impl Notifications {
                 state: reply.state.clone(),
                 status: reply.head.status,
                 head: Arc::clone(&reply.head),
-                date: reply.date.clone(),
+                date: reply.date,
                 result: match &reply.ews {
                     Some(Ews::Result(result)) => Some(result.clone()),
                     _ => None,
@@ -286,16 +291,16 @@ impl Notifications {
         })
     }
 
-    fn body(&mut self, said: &Arc<Notification>) -> (Arc<Notification>, Option<Arc<SubscriptionId>>) {
+    fn said(&mut self, mut said: Notification) -> (Notification, Option<Arc<SubscriptionId>>) {
         let (strings, ids) = (&mut self.strings, &mut self.ids);
-        self.bodies.of(said, |said| {
-            let mut own = Notification::clone(said);
-            let texts = [
-                &mut own.previous_watermark,
-                &mut own.watermark,
-                &mut own.response_class,
-                &mut own.response_code,
-            ];
+        for mark in [&mut said.previous_watermark, &mut said.watermark] {
+            if let Some(Watermark::Opaque(text)) = mark {
+                *text = strings.share(text);
+            }
+        }
+        let (recurring, id) = self.recurring.of(&said.recurring, |said| {
+            let mut own = Recurring::clone(said);
+            let texts = [&mut own.response_class, &mut own.response_code];
             texts.into_iter().flatten().for_each(|text| *text = strings.share(text));
             let mut decoded = None;
             if let Some(id) = &mut own.subscription_id {
@@ -306,8 +311,9 @@ impl Notifications {
                     (Arc::clone(id), id.len() + names, decoded)
                 });
             }
-            (Arc::new(own), size_of::<Notification>(), decoded)
-        })
+            (Arc::new(own), size_of::<Recurring>(), decoded)
+        });
+        (Notification { recurring, ..said }, id)
     }
 }
 
@@ -317,7 +323,7 @@ fn own_bytes(reply: &Reply) -> usize {
         Some(Ews::Result(NotificationResult::Other(word))) => word.len(),
         _ => 0,
     };
-    reply.head.length() + reply.date.as_ref().map_or(0, |date| date.len()) + word
+    reply.head.length() + word
 }
 
 /// Whether a request is a push notification: by its SOAPAction or its body, on any port and path; a body that
@@ -350,20 +356,17 @@ mod tests {
 
     #[test]
     fn no_field_can_be_changed_again_and_again_under_one_hash() {
-        type Change = fn(&mut Notification, Option<Arc<str>>);
-        let changes: [Change; 9] = [
+        type Change = fn(&mut Recurring, Option<Arc<str>>);
+        let changes: [Change; 6] = [
             |said, text| said.response_class = text,
             |said, text| said.response_code = text,
             |said, text| said.subscription_id = text,
-            |said, text| said.previous_watermark = text,
-            |said, text| said.watermark = text,
             |said, _| said.more_events = Some(true),
             |said, _| said.events = Arc::from([EventKind::Status]),
             |said, _| said.event_count = 1,
-            |said, _| said.events_digest = 1,
         ];
         let changed = changes.map(|change| {
-            let mut said = Notification::default();
+            let mut said = Recurring::default();
             change(&mut said, Some(Arc::from("other")));
             said
         });

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Rpc;
 use super::http::auth::Authorization;
 use super::imap;
 use super::smtp::SmtpReply;
 use super::tls::TlsHandshake;
+use super::{Rpc, Watermark};
 use crate::flow::{Dir, Moment};
+use crate::time::Timestamp;
 
 /// One protocol fact.
 #[derive(Clone, Debug)]
@@ -179,8 +180,8 @@ pub struct Reply {
     pub state: State,
     /// Status line and fields.
     pub head: Arc<ReplyHead>,
-    /// `Date` (RFC 9110, 6.6.1), the clock of the server.
-    pub date: Option<Arc<str>>,
+    /// `Date` (RFC 9110, 6.6.1), the clock of the server; `None` where it has another form than that of today.
+    pub date: Option<Timestamp>,
     /// What the body says, when it is an Exchange SOAP message.
     pub ews: Option<Ews>,
 }
@@ -236,7 +237,7 @@ pub struct Body {
 #[non_exhaustive]
 pub enum Ews {
     /// A push notification (MS-OXWSNTIF 3.1.4.3, `SendNotification`).
-    Notification(Arc<Notification>),
+    Notification(Notification),
     /// The listener's answer to it (`SendNotificationResult`).
     Result(NotificationResult),
     /// Any other request.
@@ -307,28 +308,36 @@ impl NotificationResult {
 }
 
 /// What a `SendNotification` message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notification {
+    /// What others of its subscription say as well.
+    pub recurring: Arc<Recurring>,
+    /// Watermark of the event before the first of these.
+    pub previous_watermark: Option<Watermark>,
+    /// Watermark of the last event.
+    pub watermark: Option<Watermark>,
+    /// A digest of the events without their watermarks and time stamps: equal for a message that is sent again.
+    pub events_digest: u64,
+}
+
+/// What notifications of one subscription have in common.
 // Looked up by all of it, as request heads are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Notification {
+pub struct Recurring {
     /// `ResponseClass`: `Success`, `Warning` or `Error`.
     pub response_class: Option<Arc<str>>,
     /// `ResponseCode`, `NoError` when all is well.
     pub response_code: Option<Arc<str>>,
     /// Exchange's SubscriptionId, in an error notification from `MessageXml`.
     pub subscription_id: Option<Arc<str>>,
-    /// Watermark of the event before the first of these.
-    pub previous_watermark: Option<Arc<str>>,
-    /// Watermark of the last event.
-    pub watermark: Option<Arc<str>>,
     /// Whether more events follow at once.
     pub more_events: Option<bool>,
     /// The kinds of events, in order, at most 64; `event_count` has the number of all.
     pub events: Arc<[EventKind]>,
     /// Number of events.
     pub event_count: u32,
-    /// A digest of the events without their watermarks and time stamps: equal for a message that is sent again.
-    pub events_digest: u64,
 }
 
 /// The kind of an event in a notification (MS-OXWSNTIF 2.2.4).

@@ -7,11 +7,11 @@ mod calls;
 mod form;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
-use super::event::{Answer, Call, EventKind, Ews, Malformed, Notification, NotificationResult};
+use super::Watermark;
+use super::event::{Answer, Call, EventKind, Ews, Malformed, Notification, NotificationResult, Recurring};
 use super::xml::{self, Element, Node, NotXml};
 
 /// Kinds of events that are listed.
@@ -31,16 +31,13 @@ pub(super) struct Reading {
 /// What notifications of one form differ in: SubscriptionId, PreviousWatermark and Watermark.
 type Texts<'d> = [Option<Cow<'d, str>>; 3];
 
-/// What a response message has, while it is read.
+/// What response messages have, while they are read.
 #[derive(Default)]
 struct Found<'d> {
+    recurring: Recurring,
     texts: Texts<'d>,
     events: Vec<EventKind>,
-}
-
-/// Where these texts belong.
-fn text_fields(said: &mut Notification) -> [&mut Option<Arc<str>>; 3] {
-    [&mut said.subscription_id, &mut said.previous_watermark, &mut said.watermark]
+    events_digest: u64,
 }
 
 /// Reads the body of a message. Where it is known not to be `whole`, breaking off is no fault of it. A body with a
@@ -62,11 +59,6 @@ fn parse(body: &[u8], whole: bool) -> Reading {
     };
     let (mut ews, mut texts) = (None, Texts::default());
     let result = envelope(&mut Xml::new(&text, Space::of), &mut ews, &mut texts);
-    if let Some(Ews::Notification(said)) = &mut ews {
-        for (place, text) in text_fields(Arc::make_mut(said)).into_iter().zip(&texts) {
-            *place = text.as_deref().map(clip);
-        }
-    }
     let reading = Reading { ews, malformed: result.err().filter(|_| whole) };
     if whole {
         form::remember(body, &texts, &reading);
@@ -126,9 +118,10 @@ fn envelope<'d>(xml: &mut Xml<'d>, out: &mut Option<Ews>, texts: &mut Texts<'d>)
         let message = xml.child()?.ok_or(Malformed::Soap)?;
         match name(&message) {
             (Space::Messages, "SendNotification") => {
-                let mut notification = Notification::default();
-                let step = send_notification(xml, &mut notification, texts);
-                *out = Some(Ews::Notification(notification.into()));
+                let mut found = Found::default();
+                let step = send_notification(xml, &mut found);
+                *out = Some(Ews::Notification(found.notification()));
+                *texts = found.texts;
                 step?;
             }
             (Space::Messages, "SendNotificationResult") => *out = Some(Ews::Result(result(xml)?)),
@@ -180,7 +173,7 @@ fn result(xml: &mut Xml<'_>) -> Result<NotificationResult, Malformed> {
 }
 
 /// Several response messages in one notification: the first one's ids, the events of all.
-fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut Texts<'d>) -> Step {
+fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Found<'d>) -> Step {
     let mut messages = 0;
     while let Some(element) = xml.child()? {
         if name(&element) != (Space::Messages, "ResponseMessages") {
@@ -192,17 +185,13 @@ fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut 
                 xml.skip()?;
                 continue;
             }
-            let mut message = Notification {
-                response_class: element.attribute("ResponseClass").map(clip),
-                ..Notification::default()
-            };
             let mut found = Found::default();
-            let step = response_message(xml, &mut message, &mut found);
-            message.events = found.events.into();
+            found.recurring.response_class = element.attribute("ResponseClass").map(clip);
+            let step = response_message(xml, &mut found);
             if messages == 0 {
-                (*out, *texts) = (message, found.texts);
+                *out = found;
             } else {
-                out.append(&message);
+                out.append(&found);
             }
             messages += 1;
             step?;
@@ -211,21 +200,22 @@ fn send_notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, texts: &mut 
     if messages == 0 { Err(Malformed::Soap) } else { Ok(()) }
 }
 
-fn response_message<'d>(xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
+fn response_message<'d>(xml: &mut Xml<'d>, found: &mut Found<'d>) -> Step {
     let mut has_notification = false;
     while let Some(element) = xml.child()? {
         match name(&element) {
-            (Space::Messages, "ResponseCode") => out.response_code = Some(clip(&xml.text()?)),
+            (Space::Messages, "ResponseCode") => found.recurring.response_code = Some(clip(&xml.text()?)),
             (Space::Messages, "MessageXml") => message_xml(xml, &mut found.texts[0])?,
             (Space::Messages, "Notification") => {
                 has_notification = true;
-                notification(xml, out, found)?;
+                notification(xml, found)?;
             }
             _ => xml.skip()?,
         }
     }
     // An error is reported without a Notification, but then it has a code.
-    let lacks = if has_notification { found.texts[0].is_none() } else { out.response_code.is_none() };
+    let lacks =
+        if has_notification { found.texts[0].is_none() } else { found.recurring.response_code.is_none() };
     if lacks { Err(Malformed::Soap) } else { Ok(()) }
 }
 
@@ -242,14 +232,14 @@ fn message_xml<'d>(xml: &mut Xml<'d>, subscription_id: &mut Option<Cow<'d, str>>
     Ok(())
 }
 
-fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
+fn notification<'d>(xml: &mut Xml<'d>, found: &mut Found<'d>) -> Step {
     while let Some(element) = xml.child()? {
         match name(&element) {
             (Space::Types, "SubscriptionId") => found.texts[0] = Some(xml.text()?),
             (Space::Types, "PreviousWatermark") => found.texts[1] = Some(xml.text()?),
-            (Space::Types, "MoreEvents") => out.more_events = boolean(&xml.text()?),
+            (Space::Types, "MoreEvents") => found.recurring.more_events = boolean(&xml.text()?),
             (Space::Types, local) => match EventKind::of(local) {
-                Some(kind) => event(kind, xml, out, found)?,
+                Some(kind) => event(kind, xml, found)?,
                 None => xml.skip()?,
             },
             _ => xml.skip()?,
@@ -258,20 +248,20 @@ fn notification<'d>(xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found
     Ok(())
 }
 
-fn event<'d>(kind: EventKind, xml: &mut Xml<'d>, out: &mut Notification, found: &mut Found<'d>) -> Step {
-    out.event_count = out.event_count.saturating_add(1);
+fn event<'d>(kind: EventKind, xml: &mut Xml<'d>, found: &mut Found<'d>) -> Step {
+    found.recurring.event_count = found.recurring.event_count.saturating_add(1);
     if found.events.len() < EVENTS {
         found.events.push(kind);
     }
-    out.mix(kind.name());
+    found.mix(kind.name());
     while let Some(element) = xml.child()? {
         match name(&element) {
             (Space::Types, "Watermark") => found.texts[2] = Some(xml.text()?),
             (Space::Types, "TimeStamp") => xml.skip()?,
             _ => {
-                out.mix(element.local_name());
-                out.mix(element.attributes());
-                mix_content(xml, out)?;
+                found.mix(element.local_name());
+                found.mix(element.attributes());
+                mix_content(xml, found)?;
             }
         }
     }
@@ -279,7 +269,7 @@ fn event<'d>(kind: EventKind, xml: &mut Xml<'d>, out: &mut Notification, found: 
 }
 
 /// Everything inside the element around the cursor goes into the digest.
-fn mix_content(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
+fn mix_content(xml: &mut Xml<'_>, out: &mut Found<'_>) -> Step {
     let outside = xml.depth().saturating_sub(1);
     while xml.depth() > outside {
         match xml.next()? {
@@ -294,20 +284,37 @@ fn mix_content(xml: &mut Xml<'_>, out: &mut Notification) -> Step {
     Ok(())
 }
 
-impl Notification {
+impl Found<'_> {
     fn mix(&mut self, text: &str) {
         self.events_digest = XxHash3_64::oneshot_with_seed(self.events_digest, text.as_bytes());
     }
 
     /// Adds the events of another response message.
-    fn append(&mut self, other: &Notification) {
-        if self.events.len() < EVENTS {
-            self.events = self.events.iter().chain(&*other.events).take(EVENTS).copied().collect();
-        }
-        self.event_count = self.event_count.saturating_add(other.event_count);
+    fn append(&mut self, other: &Self) {
+        let room = EVENTS.saturating_sub(self.events.len());
+        self.events.extend(other.events.iter().take(room));
+        self.recurring.event_count = self.recurring.event_count.saturating_add(other.recurring.event_count);
         self.events_digest =
             XxHash3_64::oneshot_with_seed(self.events_digest, &other.events_digest.to_le_bytes());
     }
+
+    /// What it all says.
+    fn notification(&mut self) -> Notification {
+        let [id, previous, watermark] = self.texts.each_ref().map(Option::as_deref);
+        let mut recurring = std::mem::take(&mut self.recurring);
+        recurring.subscription_id = id.map(clip);
+        recurring.events = self.events.as_slice().into();
+        Notification {
+            recurring: recurring.into(),
+            previous_watermark: previous.map(watermark_of),
+            watermark: watermark.map(watermark_of),
+            events_digest: self.events_digest,
+        }
+    }
+}
+
+fn watermark_of(text: &str) -> Watermark {
+    Watermark::read(clipped(text))
 }
 
 impl EventKind {
@@ -337,7 +344,11 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 fn clip<T: for<'t> From<&'t str>>(text: &str) -> T {
-    text.get(..text.floor_char_boundary(TEXT)).unwrap_or(text).into()
+    clipped(text).into()
+}
+
+fn clipped(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT)).unwrap_or(text)
 }
 
 #[cfg(test)]

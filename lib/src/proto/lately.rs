@@ -9,8 +9,9 @@ impl<T, const N: usize> Lately<T, N> {
     }
 
     /// What the first one gives that gives anything.
-    pub(super) fn find<R>(&mut self, mut give: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        let (place, found) = self.0.iter().enumerate().find_map(|(place, one)| Some((place, give(one)?)))?;
+    pub(super) fn find<R>(&mut self, mut give: impl FnMut(&mut T) -> Option<R>) -> Option<R> {
+        let (place, found) =
+            self.0.iter_mut().enumerate().find_map(|(place, one)| Some((place, give(one)?)))?;
         self.0.get_mut(..=place)?.rotate_right(1);
         Some(found)
     }

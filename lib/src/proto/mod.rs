@@ -24,7 +24,8 @@ mod xml;
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
     Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
-    NotificationResult, Reply, ReplyHead, Request, RequestHead, ServiceFields, State, Subscribe, Transaction,
+    NotificationResult, Recurring, Reply, ReplyHead, Request, RequestHead, ServiceFields, State, Subscribe,
+    Transaction,
 };
 pub use guid::Guid;
 pub use http::Authorization;

@@ -55,7 +55,7 @@ pub struct NotificationRecord {
 
 pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationRecord {
     let owned = |text: Option<&Arc<str>>| text.map(|text| text.to_string());
-    let (said, reply) = (row.said.as_ref(), row.reply.as_ref());
+    let (said, reply) = (row.said.as_ref().map(|said| &*said.recurring), row.reply.as_ref());
     NotificationRecord {
         origin: origin(view, row.last, Some(row.flow)),
         src_ip: row.source.ip,
@@ -79,8 +79,8 @@ pub(super) fn record(view: &View<'_>, row: &NotificationRow) -> NotificationReco
         subscription_id: owned(row.subscription_id()),
         subscription_server: row.server().map(str::to_owned),
         subscription_created: row.created(),
-        previous_watermark: owned(row.previous_watermark()),
-        watermark: owned(row.watermark()),
+        previous_watermark: row.previous_watermark().map(ToString::to_string),
+        watermark: row.watermark().map(ToString::to_string),
         more_events: said.and_then(|said| said.more_events),
         response_class: owned(said.and_then(|said| said.response_class.as_ref())),
         response_code: owned(said.and_then(|said| said.response_code.as_ref())),

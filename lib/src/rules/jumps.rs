@@ -9,7 +9,6 @@ use std::collections::HashSet;
 
 use crate::facts::{ClockStep, NotificationRow, Silence, Table, VantageFacts};
 use crate::flow::{ClockJump, Connection, FrameId, Moment};
-use crate::time::Timestamp;
 
 /// The silences through which time jumped, in the order of time.
 pub(super) fn forward_jumps(facts: &VantageFacts) -> Vec<ClockStep> {
@@ -42,7 +41,7 @@ fn is_disputed(silence: &Silence, rows: &Table<NotificationRow>) -> bool {
     let (before, after) = rows.split(|row| row.last.time <= silence.from.time);
     let dated = |row: &NotificationRow| {
         let reply = row.reply.as_ref().filter(|reply| reply.status == 200)?;
-        Some((reply.first.time, Timestamp::from_http_date(reply.date.as_deref()?)?))
+        Some((reply.first.time, reply.date?))
     };
     let before = before.rev().take(LOOKED_AT).filter_map(|row| Some((row, dated(row)?)));
     let before = before.filter(|(_, (at, _))| *at <= silence.from.time);

@@ -5,7 +5,6 @@
 //! is kept when it comes for the second time: those of busy mailboxes never do.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use super::Reading;
 use crate::proto::event::{Ews, Notification};
@@ -16,7 +15,7 @@ const BODIES: usize = 8192;
 const LONGEST: usize = 2048;
 
 /// What bodies that came lately say, if they have come again.
-type Seen = Digested<Option<Arc<Notification>>, BODIES>;
+type Seen = Digested<Option<Box<Notification>>, BODIES>;
 
 thread_local! {
     static SEEN: RefCell<Seen> = const { RefCell::new(Seen::new()) };
@@ -33,11 +32,11 @@ pub(super) fn read(body: &[u8], digest: u128, read: impl FnOnce() -> Reading) ->
             return read();
         };
         if let Some(said) = known {
-            return Reading { ews: Some(Ews::Notification(Arc::clone(said))), malformed: None };
+            return Reading { ews: Some(Ews::Notification(Notification::clone(said))), malformed: None };
         }
         let reading = read();
         if let Reading { ews: Some(Ews::Notification(said)), malformed: None } = &reading {
-            *known = Some(Arc::clone(said));
+            *known = Some(Box::new(said.clone()));
         }
         reading
     })

@@ -9,25 +9,32 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Reading, Texts, clip};
-use crate::proto::event::Ews;
-use crate::proto::lately::Lately;
+use super::{Reading, Texts, clip, watermark_of};
+use crate::proto::Watermark;
+use crate::proto::digest::digest;
+use crate::proto::event::{EventKind, Ews, Recurring};
+use crate::proto::lately::{Digested, Lately};
 use crate::proto::place::place;
 
 /// Forms that are remembered at a time by each thread, and the longest body that is one.
 const FORMS: usize = 16;
 const LONGEST: usize = 4096;
 
+/// Subscriptions of which it is known at a time what their notifications have in common.
+const SUBSCRIPTIONS: usize = 4096;
+
 thread_local! {
     static KNOWN: RefCell<Lately<Form, FORMS>> = const { RefCell::new(Lately::new()) };
+    static RECURRING: RefCell<Digested<Arc<Recurring>, SUBSCRIPTIONS>> = const { RefCell::new(Digested::new()) };
 }
 
 /// A body with what was read from it.
 struct Form {
     body: Box<[u8]>,
+    digest: u128,
     /// Where its texts stand, in their order, and which they are.
     holes: Vec<(Range<usize>, usize)>,
-    /// Without these texts.
+    /// With these texts.
     reading: Reading,
 }
 
@@ -36,9 +43,16 @@ pub(super) fn recognize(body: &[u8]) -> Option<Reading> {
     KNOWN.with_borrow_mut(|forms| forms.find(|form| form.reading_of(body)))
 }
 
-/// Remembers the form of a whole body, if others may have it.
+/// Remembers the form of a whole body, if others may have it: events other than that nothing happened name items of
+/// their own.
 pub(super) fn remember(body: &[u8], texts: &Texts<'_>, reading: &Reading) {
-    let is_common = matches!(reading.ews, Some(Ews::Notification(_) | Ews::Result(_)));
+    let is_common = match &reading.ews {
+        Some(Ews::Notification(said)) => {
+            said.recurring.events.iter().all(|event| *event == EventKind::Status)
+        }
+        Some(Ews::Result(_)) => true,
+        _ => false,
+    };
     if !is_common || body.len() > LONGEST || reading.malformed.is_some() {
         return;
     }
@@ -51,12 +65,7 @@ pub(super) fn remember(body: &[u8], texts: &Texts<'_>, reading: &Reading) {
         })
         .collect();
     holes.sort_unstable_by_key(|(range, _)| range.start);
-    let mut reading = reading.clone();
-    if let Some(Ews::Notification(said)) = &mut reading.ews {
-        let texts = super::text_fields(Arc::make_mut(said));
-        holes.iter().for_each(|(_, which)| *texts[*which] = None);
-    }
-    let form = Form { body: body.into(), holes, reading };
+    let form = Form { body: body.into(), digest: digest(body), holes, reading: reading.clone() };
     KNOWN.with_borrow_mut(|forms| forms.add(form));
 }
 
@@ -81,26 +90,50 @@ impl Form {
         for (range, which) in &self.holes {
             rest = rest.strip_prefix(self.body.get(known..range.start)?)?;
             let (text, behind) = rest.split_at_checked(memchr::memchr(b'<', rest)?)?;
-            *texts.get_mut(*which)? = Some(std::str::from_utf8(text).ok().filter(|_| is_plain(text))?);
+            *texts.get_mut(*which)? = Some(text);
             (known, rest) = (range.end, behind);
         }
-        (rest == self.body.get(known..)?).then(|| self.reading_with(texts))
+        (rest == self.body.get(known..)?).then(|| self.reading_with(texts))?
     }
 
-    fn reading_with(&self, texts: [Option<&str>; 3]) -> Reading {
+    fn reading_with(&self, [id, previous, watermark]: [Option<&[u8]>; 3]) -> Option<Reading> {
         let mut reading = self.reading.clone();
-        if let Some(Ews::Notification(said)) = &mut reading.ews
-            && texts.iter().any(Option::is_some)
-        {
-            let said = Arc::make_mut(said);
-            for (place, text) in super::text_fields(said).into_iter().zip(texts) {
+        if let Some(Ews::Notification(said)) = &mut reading.ews {
+            if let Some(id) = id {
+                said.recurring = self.of_subscription(id, &said.recurring)?;
+            }
+            for (place, text) in [(&mut said.previous_watermark, previous), (&mut said.watermark, watermark)]
+            {
                 if let Some(text) = text {
-                    *place = Some(clip(text));
+                    *place = Some(read_watermark(text)?);
                 }
             }
         }
-        reading
+        Some(reading)
     }
+
+    /// What notifications of this form have in common where they are of the subscription `id`.
+    fn of_subscription(&self, id: &[u8], like: &Recurring) -> Option<Arc<Recurring>> {
+        let digest = digest(id) ^ self.digest;
+        RECURRING.with_borrow_mut(|known| {
+            if let Some(recurring) = known.find(digest) {
+                return Some(Arc::clone(recurring));
+            }
+            let id = Some(clip(plain(id)?));
+            let recurring = Arc::new(Recurring { subscription_id: id, ..like.clone() });
+            known.add(digest, Arc::clone(&recurring));
+            Some(recurring)
+        })
+    }
+}
+
+fn read_watermark(text: &[u8]) -> Option<Watermark> {
+    Watermark::decode(text).or_else(|| Some(watermark_of(plain(text)?)))
+}
+
+/// A text that means itself.
+fn plain(text: &[u8]) -> Option<&str> {
+    std::str::from_utf8(text).ok().filter(|_| is_plain(text))
 }
 
 #[cfg(test)]
@@ -109,13 +142,18 @@ mod tests {
 
     use super::super::{parse, read, tests};
 
-    /// A body, changed in one place by a text.
+    /// A keep-alive, changed in one place by a text.
     fn changed(at: usize, removed: usize, text: &str) -> Vec<u8> {
-        let mut body = tests::keep_alive("aWQ=", "AQAA", "AQAB").into_bytes();
+        let mut body = original();
         let at = at % body.len();
         let end = (at + removed).min(body.len());
         body.splice(at..end, text.bytes());
         body
+    }
+
+    /// With a watermark whose layout is known, and one with another.
+    fn original() -> Vec<u8> {
+        tests::keep_alive("aWQ=", "AQAA", "AQAAAKTNbp9vkO5BXnfV7rKvKaKS0yELAAAAAAE=").into_bytes()
     }
 
     proptest! {
@@ -126,8 +164,7 @@ mod tests {
             removed in 0..12_usize,
             text in prop_oneof!["[a-zA-Z0-9+/=]{0,8}", "[<>&;! a\\[\\]\"'/-]{0,6}", "\\PC{0,2}"],
         ) {
-            let original = tests::keep_alive("aWQ=", "AQAA", "AQAB");
-            read(original.as_bytes(), true, None);
+            read(&original(), true, None);
             let body = changed(at, removed, &text);
             prop_assert_eq!(read(&body, true, None), parse(&body, true));
         }
@@ -140,5 +177,8 @@ mod tests {
         assert_eq!(super::recognize(body.as_bytes()), Some(parse(body.as_bytes(), true)));
         let spaced = tests::keep_alive(" a", "b", "c");
         assert_eq!(super::recognize(spaced.as_bytes()), None);
+        let events = body.replace("StatusEvent", "NewMailEvent");
+        read(events.as_bytes(), true, None);
+        assert_eq!(super::recognize(events.as_bytes()), None);
     }
 }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::*;
 
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
@@ -51,7 +49,7 @@ fn sound(text: &str) -> Option<Ews> {
 
 fn notification(text: &str) -> Notification {
     match sound(text) {
-        Some(Ews::Notification(notification)) => Arc::unwrap_or_clone(notification),
+        Some(Ews::Notification(notification)) => notification,
         other => panic!("{other:?}"),
     }
 }
@@ -64,14 +62,14 @@ fn fault(text: impl AsRef<[u8]>) -> Option<Malformed> {
 fn a_notification_with_events() {
     let events = [STATUS, &mail("w2", "2014-06-29T15:10:55Z", "i"), "<t:FutureEvent/>"].concat();
     let said = notification(&send(&message(&events)));
-    assert_eq!(said.response_class.as_deref(), Some("Success"));
-    assert_eq!(said.response_code.as_deref(), Some("NoError"));
-    assert_eq!(said.subscription_id.as_deref(), Some("id"));
-    assert_eq!(said.previous_watermark.as_deref(), Some("w0"));
-    assert_eq!(said.watermark.as_deref(), Some("w2"));
-    assert_eq!(said.more_events, Some(true));
-    assert_eq!(*said.events, [EventKind::Status, EventKind::NewMail]);
-    assert_eq!(said.event_count, 2);
+    assert_eq!(said.recurring.response_class.as_deref(), Some("Success"));
+    assert_eq!(said.recurring.response_code.as_deref(), Some("NoError"));
+    assert_eq!(said.recurring.subscription_id.as_deref(), Some("id"));
+    assert_eq!(said.previous_watermark, Some(Watermark::read("w0")));
+    assert_eq!(said.watermark, Some(Watermark::read("w2")));
+    assert_eq!(said.recurring.more_events, Some(true));
+    assert_eq!(*said.recurring.events, [EventKind::Status, EventKind::NewMail]);
+    assert_eq!(said.recurring.event_count, 2);
 }
 
 #[test]
@@ -100,19 +98,19 @@ fn an_error_names_the_subscription_in_message_xml() {
          <m:MessageXml><t:Value Name=\"Other\">no</t:Value><t:Value Name=\"SubscriptionId\">id</t:Value>\
          </m:MessageXml></m:SendNotificationResponseMessage>",
     ));
-    assert_eq!(said.response_class.as_deref(), Some("Error"));
-    assert_eq!(said.response_code.as_deref(), Some("ErrorReadEventsFailed"));
-    assert_eq!(said.subscription_id.as_deref(), Some("id"));
-    assert_eq!(said.event_count, 0);
+    assert_eq!(said.recurring.response_class.as_deref(), Some("Error"));
+    assert_eq!(said.recurring.response_code.as_deref(), Some("ErrorReadEventsFailed"));
+    assert_eq!(said.recurring.subscription_id.as_deref(), Some("id"));
+    assert_eq!(said.recurring.event_count, 0);
 }
 
 #[test]
 fn several_messages_give_the_first_ones_ids_and_all_events() {
     let other = message(&mail("w9", "2014-06-29T15:10:55Z", "i")).replace(">id<", ">other<");
     let said = notification(&send(&[message(STATUS), other].concat()));
-    assert_eq!(said.subscription_id.as_deref(), Some("id"));
-    assert_eq!(said.watermark.as_deref(), Some("w1"));
-    assert_eq!(*said.events, [EventKind::Status, EventKind::NewMail]);
+    assert_eq!(said.recurring.subscription_id.as_deref(), Some("id"));
+    assert_eq!(said.watermark, Some(Watermark::read("w1")));
+    assert_eq!(*said.recurring.events, [EventKind::Status, EventKind::NewMail]);
 }
 
 #[test]
@@ -142,7 +140,7 @@ fn answers() {
 #[test]
 fn text_is_read_through_references_cdata_and_comments() {
     let text = send(&message(STATUS).replace(">id<", "> &#105;<!-- - --><![CDATA[d]]>&amp;&#x41; <"));
-    assert_eq!(notification(&text).subscription_id.as_deref(), Some("id&A"));
+    assert_eq!(notification(&text).recurring.subscription_id.as_deref(), Some("id&A"));
 }
 
 #[test]
@@ -168,7 +166,7 @@ fn encodings() {
     let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).unwrap();
     let bytes = [&bytes[..at], b"\xe9", &bytes[at + 3..]].concat();
     match read(&bytes, true, None).ews {
-        Some(Ews::Notification(said)) => assert_eq!(said.subscription_id.as_deref(), Some("é")),
+        Some(Ews::Notification(said)) => assert_eq!(said.recurring.subscription_id.as_deref(), Some("é")),
         other => panic!("{other:?}"),
     }
     assert_eq!(fault(b"<a>\xff</a>"), Some(Malformed::Xml));
@@ -229,7 +227,7 @@ fn broken_messages_are_said_and_cut_ones_are_not() {
     }
     let past_the_id = text.find("<t:Prev").unwrap();
     match read(&text.as_bytes()[..past_the_id], false, None).ews {
-        Some(Ews::Notification(said)) => assert_eq!(said.subscription_id.as_deref(), Some("id")),
+        Some(Ews::Notification(said)) => assert_eq!(said.recurring.subscription_id.as_deref(), Some("id")),
         other => panic!("{other:?}"),
     }
     assert_eq!(fault(send("")), Some(Malformed::Soap));
@@ -248,8 +246,8 @@ fn hostile_documents_cost_no_more_than_their_length() {
     assert_eq!(fault(bomb.replace("<?xml version=\"1.0\"?>", "")), Some(Malformed::Xml));
     let many = send(&message(&STATUS.repeat(5000)));
     let said = notification(&many);
-    assert_eq!((said.events.len(), said.event_count), (EVENTS, 5000));
+    assert_eq!((said.recurring.events.len(), said.recurring.event_count), (EVENTS, 5000));
     let attributes: String = (0..20_000).map(|n| format!(" a{n}='{n}'")).collect();
     let wide = send(&message(&format!("<t:NewMailEvent><t:ItemId{attributes}/></t:NewMailEvent>")));
-    assert_eq!(notification(&wide).event_count, 1);
+    assert_eq!(notification(&wide).recurring.event_count, 1);
 }

@@ -11,6 +11,7 @@ use super::{auth, mapi, proxy};
 use crate::proto::digest::digest;
 use crate::proto::ews::{self, Reading};
 use crate::proto::{Body, Ews, Malformed, ReplyHead, RequestHead, ServiceFields, State};
+use crate::time::Timestamp;
 
 /// Whether a request is of interest: one to Exchange, or one that may carry SOAP. With a head that broke off, fields
 /// may be missing.
@@ -118,7 +119,7 @@ pub(super) struct Answered {
 pub(super) struct Said {
     pub(super) head: Arc<ReplyHead>,
     pub(super) state: State,
-    pub(super) date: Option<Arc<str>>,
+    pub(super) date: Option<Timestamp>,
 }
 
 /// Reads the head of a reply; what may be kept of it only if it `matters`.
@@ -138,9 +139,14 @@ pub(super) fn answered(head: &RawReply<'_>, matters: bool) -> Answered {
                 mapi: mapi::reply(fields),
             }),
             state: soundness(head.is_sound),
-            date: fields.text("Date").map(Arc::from),
+            date: fields.value("Date").and_then(date),
         }),
     }
+}
+
+/// What the value of a `Date` says.
+pub(super) fn date(value: &[u8]) -> Option<Timestamp> {
+    Timestamp::from_http_date(std::str::from_utf8(value).ok()?)
 }
 
 impl Answered {

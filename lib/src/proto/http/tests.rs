@@ -178,8 +178,8 @@ fn a_keep_alive_and_its_reply() {
     assert_eq!(&*request.head.header_names, "Content-Type,Accept,SOAPAction,Host,Content-Length,Connection");
     assert_eq!(request.body.length, notification().len() as u64);
     let notification = said(transaction);
-    assert_eq!(notification.subscription_id.as_deref(), Some(ID));
-    assert_eq!(*notification.events, [EventKind::Status]);
+    assert_eq!(notification.recurring.subscription_id.as_deref(), Some(ID));
+    assert_eq!(*notification.recurring.events, [EventKind::Status]);
     assert_eq!(reply.head.server.as_deref(), Some("Jetty(8.1.14.v20131031)"));
     assert_eq!(reply.ews, Some(Ews::Result(NotificationResult::Ok)));
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::codes::Class;
 use super::{about, by_server, calls, tally};
 use crate::facts::{EwsRow, NotificationRow};
-use crate::proto::Watermark;
+use crate::proto::Guid;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, SubjectKind, View};
 
@@ -67,9 +67,7 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
     for rows in view.by_subscription_id() {
         for (before, row) in rows.iter().zip(&rows[1..]) {
-            // An idle mailbox repeats its watermark, and hardly any other changes its database.
-            if naming(before) != naming(row)
-                && let (Some(old), Some(new)) = (database(before), database(row))
+            if let (Some(old), Some(new)) = (database(before), database(row))
                 && old != new
             {
                 changes.entry(row.source.ip).or_default().push((before, row));
@@ -100,14 +98,6 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
     }
 }
 
-/// The beginning of the watermark: where it is the same, so is the database.
-fn naming(row: &NotificationRow) -> Option<&str> {
-    /// Base64 digits that hold the version and the identifier of the database, which are 20 bytes.
-    const DIGITS: usize = 27;
-    let watermark = row.watermark()?;
-    watermark.get(..DIGITS).or(Some(watermark))
-}
-
-fn database(row: &NotificationRow) -> Option<crate::proto::Guid> {
-    Watermark::decode(row.watermark()?)?.database
+fn database(row: &NotificationRow) -> Option<Guid> {
+    row.watermark()?.database()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::NotificationRow;
+use crate::proto::Watermark;
 use crate::rules::{Context, Findings, View};
 use crate::time::Timestamp;
 
@@ -39,6 +40,7 @@ rule! {
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
         let incomplete = incomplete(view);
+        let text = |mark: Option<&Watermark>| mark.map(Watermark::to_string).unwrap_or_default();
         for (subscription, life) in view.facts.subscriptions.iter().zip(&view.lives) {
             let row = |place: usize| &view.facts.notifications[subscription.rows[place]];
             for pair in life.tries.windows(2) {
@@ -54,9 +56,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
                     .detail(format!(
                         "The notification at {} follows watermark {}, but the one before it, at {}, ended with {}.",
                         after.last.time.in_words(),
-                        after.previous_watermark().map_or("", |mark| mark),
+                        text(after.previous_watermark()),
                         before.last.time.in_words(),
-                        before.watermark().map_or("", |mark| mark),
+                        text(before.watermark()),
                     ))
                     .evidence(view, Some(before.flow), before.last, "last notification before the hole")
                     .evidence(view, Some(after.flow), after.last, "its PreviousWatermark is not the last Watermark");

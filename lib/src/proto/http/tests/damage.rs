@@ -36,7 +36,11 @@ fn a_hole_in_a_body_is_counted_through() {
     assert_eq!(answers(&seen), [Some((200, true)), Some((200, true))]);
     let state = |index: usize| seen[index].request.as_ref().unwrap().state.clone();
     assert_eq!((state(0), state(1)), (State::Gap, State::Complete));
-    assert_eq!(said(&seen[0]).subscription_id.as_deref(), Some(ID), "what came before the hole is read");
+    assert_eq!(
+        said(&seen[0]).recurring.subscription_id.as_deref(),
+        Some(ID),
+        "what came before the hole is read"
+    );
 }
 
 #[test]
