@@ -19,16 +19,26 @@ const NEAR: i64 = 1_000_000_000;
 /// Rows with one body that are remembered: nobody sends as many at once.
 const KEPT: usize = 64;
 
-/// Marks every row that is the second copy of another, or carries another on. Both slices are in order.
-pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections) {
-    let syn = |flow: FlowId| connections.of(flow)?.syn.as_ref();
-    let mut recent = Recent::default();
-    for number in 0..rows.len() {
+/// Marks rows that are the second copy of another, or carry another on.
+pub(super) struct Marker<'c> {
+    connections: &'c Connections,
+    recent: Recent,
+}
+
+impl<'c> Marker<'c> {
+    /// For the notifications of these connections.
+    pub(super) fn new(connections: &'c Connections) -> Self {
+        Marker { connections, recent: Recent::default() }
+    }
+
+    /// Marks the next row, in their order.
+    pub(super) fn mark(&mut self, rows: &mut Table<NotificationRow>, number: usize) {
+        let syn = |flow: FlowId| self.connections.of(flow)?.syn.as_ref();
         let row = &rows[number];
         let (body, time) = ((row.body_digest, row.body_length), row.first.time);
-        recent.forget(time);
+        self.recent.forget(time);
         let (mut first, mut sender) = (None, None);
-        for sent in recent.with(body).take(KEPT).filter(|sent| time.since(sent.time) <= ONWARD) {
+        for sent in self.recent.with(body).take(KEPT).filter(|sent| time.since(sent.time) <= ONWARD) {
             let other = &rows[sent.row];
             if other.flow == row.flow {
                 continue;
@@ -40,15 +50,15 @@ pub(crate) fn mark(rows: &mut Table<NotificationRow>, connections: &Connections)
             {
                 first = Some(sent.row);
             }
-            if waits_for(other, row) && !passes_through(connections.of(other.flow), connections.of(row.flow))
-            {
+            let connection = |row: &NotificationRow| self.connections.of(row.flow);
+            if waits_for(other, row) && !passes_through(connection(other), connection(row)) {
                 sender = Some(sent.row);
             }
         }
         match (first, sender) {
             (Some(first), _) => rows[number].copy_of = u32::try_from(first).ok(),
             (None, Some(sender)) => rows[number].onward_of = u32::try_from(sender).ok(),
-            (None, None) => recent.add(body, time, number),
+            (None, None) => self.recent.add(body, time, number),
         }
     }
 }

@@ -158,8 +158,7 @@ impl VantageFacts {
         let ((notifications, mut subscriptions), ((imap, imap_full), vantage)) = parallel::join(
             threads,
             || {
-                copies::mark(&mut notifications, &connections);
-                let subscriptions = subscriptions::group(&notifications);
+                let subscriptions = subscriptions::group(&mut notifications, &connections);
                 (notifications, subscriptions)
             },
             || {

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NotificationRow, Table, Texts, VantageFacts};
+use super::copies::Marker;
+use super::{Connections, NotificationRow, Table, Texts, VantageFacts};
 use crate::time::Timestamp;
 
 /// One push subscription as the listener knows it.
@@ -35,12 +36,17 @@ pub struct Subscription {
     pub destination: Option<Arc<str>>,
 }
 
-/// Groups the notifications that count. `rows` are in time order; so are the groups, by their first notification.
-pub(crate) fn group(rows: &Table<NotificationRow>) -> Vec<Subscription> {
+/// Marks second copies among the notifications and groups those that count. `rows` are in time order; so are the groups,
+/// by their first notification.
+pub(crate) fn group(rows: &mut Table<NotificationRow>, connections: &Connections) -> Vec<Subscription> {
+    let mut copies = Marker::new(connections);
     let mut ids = Texts::default();
     let mut subscriptions: Vec<Subscription> = Vec::new();
-    for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.is_post()) {
-        let Some(id) = row.request_id() else { continue };
+    for number in 0..rows.len() {
+        // Both at once, while the row is in the cache.
+        copies.mark(rows, number);
+        let row = &rows[number];
+        let Some(id) = row.request_id().filter(|_| row.is_post()) else { continue };
         let place = ids.number(id);
         if place == subscriptions.len() {
             subscriptions.push(Subscription::new(id, row.listener.port));

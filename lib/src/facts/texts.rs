@@ -9,19 +9,21 @@ use ahash::RandomState;
 ///
 /// Most come again as the same copy, which is known by where it stands without being read.
 #[derive(Default)]
-pub(crate) struct Texts<'t> {
-    by_place: HashMap<*const u8, usize, RandomState>,
-    by_text: HashMap<&'t str, usize, RandomState>,
+pub(crate) struct Texts {
+    /// With the copy that stands there: nothing else can then.
+    by_place: HashMap<*const u8, (usize, Arc<str>), RandomState>,
+    by_text: HashMap<Arc<str>, usize, RandomState>,
 }
 
-impl<'t> Texts<'t> {
+impl Texts {
     /// The number of a text: that of the last one plus one when it is new.
-    pub(crate) fn number(&mut self, text: &'t Arc<str>) -> usize {
+    pub(crate) fn number(&mut self, text: &Arc<str>) -> usize {
         let Texts { by_place, by_text } = self;
-        *by_place.entry(text.as_ptr()).or_insert_with(|| {
+        let (number, _) = by_place.entry(text.as_ptr()).or_insert_with(|| {
             let next = by_text.len();
-            *by_text.entry(text).or_insert(next)
-        })
+            (*by_text.entry(Arc::clone(text)).or_insert(next), Arc::clone(text))
+        });
+        *number
     }
 }
 

@@ -8,8 +8,10 @@
 mod tests;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use memchr::memmem::Finder;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::attributes::Attributes;
@@ -19,6 +21,9 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 const DEPTH: usize = 64;
 /// Most namespaces that are bound at a time; Exchange binds up to 8.
 const BINDINGS: usize = 256;
+
+/// What attributes that declare a namespace have in their names.
+static DECLARES: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("xmlns"));
 
 /// The document is no well-formed XML, breaks off, or nests too deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +169,12 @@ impl<'d, N: Copy> Xml<'d, N> {
         self.depth += 1;
         let written = within(self.document, tag).ok_or(NotXml)?;
         let (name, attributes) = written.split_at_checked(tag.name().0.len()).ok_or(NotXml)?;
-        let (prefix, local_name) = name.split_once(':').unwrap_or(("", name));
-        if !attributes.is_empty() {
+        let (prefix, local_name) = match memchr::memchr(b':', name.as_bytes()) {
+            Some(colon) => (&name[..colon], &name[colon + 1..]),
+            None => ("", name),
+        };
+        // Few declare any: to read all attributes took an eighth of the time of notifications with events.
+        if DECLARES.find(attributes.as_bytes()).is_some() {
             self.bind(attributes)?;
         }
         let bound = self.bindings.iter().rev().find(|binding| binding.prefix == prefix);

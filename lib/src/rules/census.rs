@@ -1,14 +1,17 @@
 //! What several rules look for in all rows of a kind, found in one pass: rows are many, and none of them is in the cache.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use ahash::RandomState;
 
 use super::notify::may_be_windows;
 use crate::config::Config;
-use crate::facts::{NotificationRow, Outcome, VantageFacts, outcome};
+use crate::facts::{NotificationRow, Outcome, Table, VantageFacts, outcome};
 use crate::flow::{Connection, Side};
 use crate::parallel;
 use crate::proto::{NotificationResult, State};
-use crate::time::nanos;
+use crate::time::{Timestamp, nanos};
 
 /// The rows of a vantage point that are worth a second look.
 #[derive(Debug, Default)]
@@ -25,20 +28,30 @@ pub(crate) struct Census<'a> {
     one_more: i64,
     /// By stream number, whether the SYN may be of a Windows stack; `None` where there is no SYN.
     pub(crate) windows: Vec<Option<bool>>,
-    /// The notifications about which anything is out of the ordinary, with their places: nearly all are captured whole,
-    /// say that all is well, and are answered with OK in time.
+    /// The notifications.
+    pub(crate) heard: Heard<'a>,
+}
+
+/// What several rules ask of the notifications.
+#[derive(Debug, Default)]
+pub(crate) struct Heard<'a> {
+    /// Those about which anything is out of the ordinary, with their places: nearly all are captured whole, say that all
+    /// is well, and are answered with OK in time.
     pub(crate) odd: Vec<(usize, &'a NotificationRow)>,
+    /// The ports that those which count were sent to.
+    pub(crate) ports: BTreeSet<u16>,
+    /// When the last one that counts came from each source.
+    pub(crate) last: HashMap<IpAddr, Timestamp, RandomState>,
+    /// How many times their `pid=` changed, plus one where there is any.
+    pub(crate) pids: usize,
 }
 
 impl<'a> Census<'a> {
     pub(super) fn new(facts: &'a VantageFacts, config: &Config) -> Self {
         let (threads, slow) = (facts.threads(config), nanos(config.slow_reply));
-        let (odd, parts) = parallel::join(
+        let (heard, parts) = parallel::join(
             threads,
-            || {
-                let rows = facts.notifications.iter().enumerate();
-                rows.filter(|(_, row)| !is_ordinary(row, slow)).collect()
-            },
+            || Heard::new(&facts.notifications, slow),
             || {
                 parallel::map(threads, &facts.connections.split_into(threads), |rows| {
                     Census::of(rows.clone())
@@ -46,7 +59,7 @@ impl<'a> Census<'a> {
             },
         );
         let all = parts.into_iter().reduce(Census::followed_by).unwrap_or_default();
-        Census { odd, ..all }
+        Census { heard, ..all }
     }
 
     /// Whether the capture shows only one direction of most connections that carried anything.
@@ -90,6 +103,31 @@ impl<'a> Census<'a> {
         self.windows.extend(later.windows);
         self.one_more += later.one_more;
         self
+    }
+}
+
+impl<'a> Heard<'a> {
+    fn new(rows: &'a Table<NotificationRow>, slow: i64) -> Self {
+        let mut heard = Heard::default();
+        let (mut port, mut pid) = (None, None);
+        for (place, row) in rows.iter().enumerate() {
+            if !is_ordinary(row, slow) {
+                heard.odd.push((place, row));
+            }
+            if !row.counts() {
+                continue;
+            }
+            if port.replace(row.listener.port) != Some(row.listener.port) {
+                heard.ports.insert(row.listener.port);
+            }
+            if row.pid().is_some() && pid != row.pid() {
+                pid = row.pid();
+                heard.pids += 1;
+            }
+            let last = heard.last.entry(row.source.ip).or_insert(row.last.time);
+            *last = row.last.time.max(*last);
+        }
+        heard
     }
 }
 

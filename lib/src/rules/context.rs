@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use super::by_id::{ById, Change};
 use super::census::Census;
 use super::notify::{self, Gap, Life, Source};
 use super::reach::attempts::{self, Server};
@@ -11,7 +12,7 @@ use super::tls::Chains;
 use super::{Blame, Evidence, Meta, Path, Resetter, Sight, Try};
 use crate::capture::Vantage;
 use crate::config::{Config, any_contains};
-use crate::facts::{Facts, NotificationRow, Service, Texts, VantageFacts};
+use crate::facts::{Facts, NotificationRow, Service, VantageFacts};
 use crate::flow::{Connection, FlowId, Moment};
 use crate::parallel;
 
@@ -45,7 +46,7 @@ pub struct View<'a> {
     pub(crate) census: Census<'a>,
     chains: OnceLock<Chains>,
     starved: OnceLock<HashSet<IpAddr>>,
-    by_subscription_id: OnceLock<Vec<Vec<usize>>>,
+    by_id: OnceLock<ById>,
     /// The servers to which attempts failed, by service.
     servers: Vec<Vec<Server<'a>>>,
 }
@@ -67,7 +68,7 @@ impl<'a> Context<'a> {
                 census,
                 chains: OnceLock::new(),
                 starved: OnceLock::new(),
-                by_subscription_id: OnceLock::new(),
+                by_id: OnceLock::new(),
                 servers: Vec::new(),
             };
             (view.lives, view.sources) =
@@ -181,25 +182,14 @@ impl<'a> View<'a> {
 
     /// Those of them about which anything is out of the ordinary.
     pub(crate) fn odd(&self) -> impl Iterator<Item = &'a NotificationRow> {
-        self.census.odd.iter().map(|(_, row)| *row).filter(|row| row.counts())
+        self.census.heard.odd.iter().map(|(_, row)| *row).filter(|row| row.counts())
     }
 
-    /// Notifications that count by Exchange's SubscriptionId, grouped when they are first asked for.
-    pub(crate) fn by_subscription_id(&self) -> impl Iterator<Item = Vec<&'a NotificationRow>> {
-        let groups = self.by_subscription_id.get_or_init(|| {
-            let mut ids = Texts::default();
-            let mut groups: Vec<Vec<usize>> = Vec::new();
-            for (place, row) in self.facts.notifications.iter().enumerate().filter(|(_, row)| row.counts()) {
-                let Some(id) = row.subscription_id() else { continue };
-                let number = ids.number(id);
-                if number == groups.len() {
-                    groups.push(Vec::new());
-                }
-                groups[number].push(place);
-            }
-            groups
-        });
-        groups.iter().map(|rows| rows.iter().map(|row| &self.facts.notifications[*row]).collect())
+    /// Notifications that count with one of Exchange's SubscriptionIds, where their `source` or the `database` of their
+    /// watermarks changes; grouped when they are first asked for.
+    pub(crate) fn changing(&self, what: Change) -> impl Iterator<Item = Vec<&'a NotificationRow>> {
+        let groups = self.by_id.get_or_init(|| ById::new(self.facts)).changing(what);
+        groups.map(|rows| rows.iter().map(|row| &self.facts.notifications[*row]).collect())
     }
 
     /// Packets that the capturing program itself says it lost.

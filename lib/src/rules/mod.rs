@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod meta;
+mod by_id;
 mod capture;
 mod census;
 mod context;

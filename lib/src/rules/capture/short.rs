@@ -77,7 +77,7 @@ fn ports(view: &View<'_>) -> BTreeSet<u16> {
         connections.on([*port]).any(|row| row.resp.port == *port || row.handshake == Handshake::None)
     };
     let mut ports: BTreeSet<u16> = configured.iter().copied().filter(is_tried).collect();
-    ports.extend(view.notifications().map(|row| row.listener.port));
+    ports.extend(&view.census.heard.ports);
     if ports.is_empty() && !view.config.cuc_addrs.is_empty() {
         ports.extend(configured.first());
     }

@@ -7,6 +7,7 @@ use super::codes::Class;
 use super::{about, by_server, calls, tally};
 use crate::facts::{EwsRow, NotificationRow};
 use crate::proto::Guid;
+use crate::rules::by_id::Change;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, SubjectKind, View};
 
@@ -65,7 +66,7 @@ fn moves(row: &EwsRow) -> impl Iterator<Item = &str> {
 /// States each source whose subscriptions change to another mailbox database in the middle of their lives.
 fn databases(view: &View<'_>, out: &mut Findings<'_>) {
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
-    for rows in view.by_subscription_id() {
+    for rows in view.changing(Change::Database) {
         for (before, row) in rows.iter().zip(&rows[1..]) {
             if let (Some(old), Some(new)) = (database(before), database(row))
                 && old != new

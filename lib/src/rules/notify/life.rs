@@ -1,9 +1,9 @@
 //! The life of a subscription: its notifications in time, the gaps between them, and how it ended.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::changes::Changes;
 use super::retries::{self, Tries};
 use crate::config::IMP_NOTIFY_PORT;
 use crate::facts::{NotificationRow, Subscription};
@@ -70,6 +70,7 @@ pub struct Life {
     /// The subscription that took over.
     pub successor: Option<usize>,
     pub(crate) tries: Vec<Tries>,
+    pub(crate) changes: Changes,
 }
 
 /// Subscriptions that a thread looks at before it takes others.
@@ -83,7 +84,7 @@ pub(crate) fn lives(view: &View<'_>) -> Vec<Life> {
         part.iter().map(|subscription| life(view, subscription)).collect::<Vec<_>>()
     });
     let mut lives: Vec<Life> = lives.into_iter().flatten().collect();
-    let going_on = last_by_source(view);
+    let going_on = &view.census.heard.last;
     let successors = successors(view, &lives);
     for ((subscription, life), successor) in view.facts.subscriptions.iter().zip(&mut lives).zip(successors) {
         life.successor = successor;
@@ -160,6 +161,7 @@ fn life(view: &View<'_>, subscription: &Subscription) -> Life {
         gaps,
         ended: reply.is_some_and(|reply| reply.result == Some(NotificationResult::Unsubscribe)),
         successor: None,
+        changes: Changes::new(&rows, &tries),
         tries,
     }
 }
@@ -210,16 +212,6 @@ impl Pause<'_> {
             lossy,
         })
     }
-}
-
-/// When the last notification of each source came.
-fn last_by_source(view: &View<'_>) -> HashMap<IpAddr, Timestamp, ahash::RandomState> {
-    let mut last = HashMap::default();
-    for row in view.notifications() {
-        let at = last.entry(row.source.ip).or_insert(row.last.time);
-        *at = row.last.time.max(*at);
-    }
-    last
 }
 
 /// For each subscription the one that took over from it. One successor ends at most one gap.

@@ -31,7 +31,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for (_, row) in view.census.odd.iter().filter(|(_, row)| row.copy_of.is_none()) {
+        for (_, row) in view.census.heard.odd.iter().filter(|(_, row)| row.copy_of.is_none()) {
             let State::Malformed(cause) = row.state else {
                 continue;
             };

@@ -1,5 +1,6 @@
 //! Rules about push notifications and their subscriptions.
 
+mod changes;
 mod life;
 mod passage;
 mod retries;

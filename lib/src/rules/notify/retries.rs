@@ -20,6 +20,13 @@ pub(crate) struct Tries {
     pub(crate) again: Vec<usize>,
 }
 
+impl Tries {
+    /// The last try.
+    pub(crate) fn last(&self) -> usize {
+        self.again.last().copied().unwrap_or(self.first)
+    }
+}
+
 /// Groups the notifications of one subscription into tries. Every position occurs once.
 pub(crate) fn tries(rows: &[&NotificationRow], interval_s: f64) -> Vec<Tries> {
     let mut all: Vec<Tries> = Vec::with_capacity(rows.len());

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::rules::by_id::Change;
 use crate::rules::{Context, Findings, Severity};
 
 rule! {
@@ -31,7 +32,7 @@ rule! {
 
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in &cx.views {
-        for rows in view.by_subscription_id() {
+        for rows in view.changing(Change::Source) {
             let changes: Vec<_> =
                 rows.windows(2).filter(|pair| pair[0].source.ip != pair[1].source.ip).collect();
             if changes.len() < 2 {

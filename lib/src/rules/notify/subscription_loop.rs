@@ -53,8 +53,7 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
             found = true;
             out.push(renewals(view, starts));
         }
-        let mut pids = view.notifications().filter_map(NotificationRow::pid);
-        if !found && pids.next().is_none_or(|first| pids.all(|pid| pid == first)) {
+        if !found && view.census.heard.pids < 2 {
             out.extend(all_young(view));
         }
     }
@@ -78,8 +77,8 @@ fn chains<'v>(view: &'v View<'_>) -> Vec<Vec<Start<'v>>> {
             let mut starts: Vec<Start<'v>> = Vec::new();
             let mut next = Some(head);
             while let Some(index) = next {
-                for place in &subscriptions[index].rows {
-                    let row = &view.facts.notifications[*place];
+                for place in &view.lives[index].changes.renewed {
+                    let row = &view.facts.notifications[subscriptions[index].rows[*place]];
                     if starts.last().is_none_or(|start| start.row.subscription_id() != row.subscription_id())
                     {
                         starts.push(Start {

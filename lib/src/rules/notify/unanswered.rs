@@ -46,7 +46,9 @@ type Unanswered<'v> = (usize, &'v NotificationRow, &'v Connection);
 fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     for view in cx.views.iter().filter(|view| !view.is_one_way()) {
         let mut by_subject: BTreeMap<(SubjectKind, String), Vec<Unanswered<'_>>> = BTreeMap::new();
-        for &(place, row) in view.census.odd.iter().filter(|(_, row)| row.is_post() && row.reply.is_none()) {
+        for &(place, row) in
+            view.census.heard.odd.iter().filter(|(_, row)| row.is_post() && row.reply.is_none())
+        {
             let Some(connection) = view.connection(row.flow) else {
                 continue;
             };

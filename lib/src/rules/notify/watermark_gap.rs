@@ -43,11 +43,9 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
         let text = |mark: Option<&Watermark>| mark.map(Watermark::to_string).unwrap_or_default();
         for (subscription, life) in view.facts.subscriptions.iter().zip(&view.lives) {
             let row = |place: usize| &view.facts.notifications[subscription.rows[place]];
-            for pair in life.tries.windows(2) {
-                let before = row(pair[0].again.last().copied().unwrap_or(pair[0].first));
-                let after = row(pair[1].first);
-                if !is_gap(before, after)
-                    || is_excused(view, &incomplete, before, after)
+            for &place in &life.changes.broken {
+                let (before, after) = (row(life.tries[place - 1].last()), row(life.tries[place].first));
+                if is_excused(view, &incomplete, before, after)
                     || cx.was_missed(view, &subscription.request_id, before.last, after.last)
                 {
                     continue;
@@ -68,20 +66,13 @@ fn check(cx: &Context<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn is_gap(before: &NotificationRow, after: &NotificationRow) -> bool {
-    let known = before.watermark().is_some() && after.previous_watermark().is_some();
-    known
-        && before.subscription_id() == after.subscription_id()
-        && before.watermark() != after.previous_watermark()
-}
-
 /// When notifications were sent that were captured in part, by `id=`.
 type Incomplete<'v> = BTreeMap<Option<&'v Arc<str>>, Vec<Timestamp>>;
 
 /// One of these may be the missing link.
 fn incomplete<'v>(view: &View<'v>) -> Incomplete<'v> {
     let mut times = Incomplete::new();
-    for (_, row) in view.census.odd.iter().filter(|(_, row)| row.copy_of.is_none() && !row.is_post()) {
+    for (_, row) in view.census.heard.odd.iter().filter(|(_, row)| row.copy_of.is_none() && !row.is_post()) {
         times.entry(row.request_id()).or_default().push(row.first.time);
     }
     times.values_mut().for_each(|times| times.sort_unstable());
