@@ -1,6 +1,6 @@
 //! One copy of every string that recurs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -57,83 +57,67 @@ impl Interner {
     }
 }
 
-/// What is computed from keys that recur, strings or others, with one copy of each. Keys are told apart by what they say
-/// and not by where they stand: which are shared depends on how many threads read, and nothing else may. Beyond its
-/// bound it is computed every time.
+/// Things that recur, with one copy of each. They are told apart by what they say and not by where they stand: which are
+/// shared depends on how many threads read, and nothing else may. Beyond its bound each has a copy of its own.
 #[derive(Debug)]
-pub(crate) struct Memo<K: ?Sized, T> {
-    known: HashMap<Arc<K>, T, RandomState>,
+pub(crate) struct Pool<T> {
+    known: HashSet<Arc<T>, RandomState>,
     bound: usize,
     bytes: u64,
-    /// What is known of keys that came lately, by where they stand, and how many of them.
-    lately: Vec<Option<Copied<K, T>>>,
+    /// Things that came lately, by where they stand, with their copies: to look a long one up by all that it says takes
+    /// several hundred instructions.
+    lately: Vec<Option<(Arc<T>, Arc<T>)>>,
     places: usize,
 }
 
-/// A copy of a key as it came, and what is known of it.
-type Copied<K, T> = (Arc<K>, (Arc<K>, T));
-
-impl<K: Hash + Eq + ?Sized, T: Clone> Memo<K, T> {
-    pub(crate) fn new(bound: usize) -> Self {
-        Memo { known: HashMap::default(), bound, bytes: 0, lately: Vec::new(), places: 0 }
+impl<T: Hash + Eq> Pool<T> {
+    /// One with so many places for what came lately.
+    pub(crate) fn new(bound: usize, places: usize) -> Self {
+        Pool { known: HashSet::default(), bound, bytes: 0, lately: Vec::new(), places }
     }
 
-    /// One that looks first whether the same copy of a key came lately, with places for so many. To look a long key up by
-    /// all that it says takes several hundred instructions.
-    pub(crate) fn with_places(self, places: usize) -> Self {
-        Memo { places, ..self }
-    }
-
-    /// Bytes of all keys that were handed out, those that recurred once.
+    /// Bytes of all copies, those of what recurred once.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The copy of a key that is kept, and its value. `compute` makes both, and says how many bytes they take.
-    pub(crate) fn of(
-        &mut self,
-        key: &Arc<K>,
-        compute: impl FnOnce(&Arc<K>) -> (Arc<K>, usize, T),
-    ) -> (Arc<K>, T) {
-        let place = self.place(key);
-        if let Some(Some((copy, found))) = self.lately.get(place)
-            && Arc::ptr_eq(copy, key)
+    /// The copy of a thing. `keep` makes it, and says how many bytes it takes.
+    pub(crate) fn of(&mut self, thing: &Arc<T>, keep: impl FnOnce(&Arc<T>) -> (Arc<T>, usize)) -> Arc<T> {
+        let place = self.place(thing);
+        if let Some(Some((came, copy))) = self.lately.get(place)
+            && Arc::ptr_eq(came, thing)
         {
-            return found.clone();
+            return Arc::clone(copy);
         }
-        // A copy that nobody else holds will not come again.
-        let may_come_again = self.places > 0 && Arc::strong_count(key) > 1;
-        let (found, is_known) = self.look_up(key, compute);
+        // What nobody else holds will not come again.
+        let may_come_again = self.places > 0 && Arc::strong_count(thing) > 1;
+        let (copy, is_known) = self.look_up(thing, keep);
         if is_known && may_come_again {
             self.lately.resize_with(self.places, || None);
-            self.lately[place] = Some((Arc::clone(key), found.clone()));
+            self.lately[place] = Some((Arc::clone(thing), Arc::clone(&copy)));
         }
-        found
+        copy
     }
 
-    /// The same, and whether it will be known when the key comes again.
-    fn look_up(
-        &mut self,
-        key: &Arc<K>,
-        compute: impl FnOnce(&Arc<K>) -> (Arc<K>, usize, T),
-    ) -> ((Arc<K>, T), bool) {
-        if let Some((key, value)) = self.known.get_key_value(&**key) {
-            return ((Arc::clone(key), value.clone()), true);
+    /// The same, and whether it will be known when the thing comes again.
+    fn look_up(&mut self, thing: &Arc<T>, keep: impl FnOnce(&Arc<T>) -> (Arc<T>, usize)) -> (Arc<T>, bool) {
+        if let Some(copy) = self.known.get(&**thing) {
+            return (Arc::clone(copy), true);
         }
-        let (key, bytes, value) = compute(key);
+        let (copy, bytes) = keep(thing);
         self.bytes += bytes as u64;
         let has_room = self.known.len() < self.bound;
         if has_room {
-            self.known.insert(Arc::clone(&key), value.clone());
+            self.known.insert(Arc::clone(&copy));
         }
-        ((key, value), has_room)
+        (copy, has_room)
     }
 
-    /// Where what is known of this copy of a key would stand.
-    fn place(&self, key: &Arc<K>) -> usize {
-        // Copies lie at least so far apart.
+    /// Where the copy of what stands there would be.
+    fn place(&self, thing: &Arc<T>) -> usize {
+        // Things lie at least so far apart.
         const APART: usize = 64;
-        let address = Arc::as_ptr(key).cast::<()>().addr();
+        let address = Arc::as_ptr(thing).addr();
         (address / APART).checked_rem(self.places).unwrap_or_default()
     }
 }
@@ -143,23 +127,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_keys_stand_changes_nothing_that_is_found() {
-        let keys: Vec<Arc<u64>> = (0..600).map(|number| Arc::new(number % 7)).collect();
-        let _held: Vec<_> = keys.iter().step_by(2).map(Arc::clone).collect();
+    fn where_things_stand_changes_nothing_that_is_found() {
+        let things: Vec<Arc<u64>> = (0..600).map(|number| Arc::new(number % 7)).collect();
+        let _held: Vec<_> = things.iter().step_by(2).map(Arc::clone).collect();
         for bound in [0, 3, 100] {
-            let computed = [0, 1, 16].map(|places| {
-                let mut memo = Memo::new(bound).with_places(places);
-                let mut computed = 0;
-                for key in keys.iter().chain(&keys) {
-                    let found = memo.of(key, |key| {
-                        computed += 1;
-                        (Arc::clone(key), 1, **key + 1)
+            let kept = [0, 1, 16].map(|places| {
+                let mut pool = Pool::new(bound, places);
+                let mut kept = 0;
+                for thing in things.iter().chain(&things) {
+                    let copy = pool.of(thing, |thing| {
+                        kept += 1;
+                        (Arc::clone(thing), 1)
                     });
-                    assert_eq!((*found.0, found.1), (**key, **key + 1));
+                    assert_eq!(*copy, **thing);
                 }
-                (computed, memo.bytes())
+                (kept, pool.bytes())
             });
-            assert!(computed.iter().all(|one| *one == computed[0]), "{computed:?}");
+            assert!(kept.iter().all(|one| *one == kept[0]), "{kept:?}");
         }
     }
 }

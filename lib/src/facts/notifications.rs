@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::intern::{Interner, Memo};
+use super::intern::{Interner, Pool};
 use super::rows::{Row, Rows};
 use super::{LimitHits, Table};
 use crate::flow::{Endpoint, FlowId, Moment};
@@ -31,10 +31,8 @@ pub struct NotificationRow {
     pub state: State,
     /// Request line and fields.
     pub head: Arc<RequestHead>,
-    target: Arc<Target>,
     /// What the body says; `None` where it could not be read.
     pub said: Option<Notification>,
-    id: Option<Arc<SubscriptionId>>,
     /// Whether the body came in chunks.
     pub chunked: bool,
     /// Bytes of the body.
@@ -102,12 +100,12 @@ impl NotificationRow {
 
     /// `id=` of the target, lower case.
     pub fn request_id(&self) -> Option<&Arc<str>> {
-        self.target.request_id.as_ref()
+        self.head.parameters.id.as_ref()
     }
 
     /// `pid=` of the target.
     pub fn pid(&self) -> Option<&Arc<str>> {
-        self.target.pid.as_ref()
+        self.head.parameters.pid.as_ref()
     }
 
     /// Exchange's SubscriptionId.
@@ -122,22 +120,22 @@ impl NotificationRow {
 
     /// What Exchange's SubscriptionId says, unless it is opaque.
     pub fn decoded_id(&self) -> Option<&SubscriptionId> {
-        self.id.as_deref()
+        self.recurring()?.decoded_id.as_ref()
     }
 
     /// The server that it names.
     pub fn server(&self) -> Option<&str> {
-        self.id.as_ref().map(|id| &*id.server)
+        self.decoded_id().map(|id| &*id.server)
     }
 
     /// When the subscription was created, by it.
     pub fn created(&self) -> Option<Timestamp> {
-        self.id.as_ref().map(|id| id.created)
+        self.decoded_id().map(|id| id.created)
     }
 
     /// Its second GUID, taken to be the mailbox.
     pub fn mailbox(&self) -> Option<Guid> {
-        self.id.as_ref()?.mailbox
+        self.decoded_id()?.mailbox
     }
 
     /// Watermark before the first event.
@@ -177,16 +175,8 @@ pub(crate) struct Notifications {
     rows: Rows<NotificationRow>,
     strings: Interner,
     // A subscription repeats all of them with every keep-alive.
-    heads: Memo<RequestHead, Arc<Target>>,
-    recurring: Memo<Recurring, Option<Arc<SubscriptionId>>>,
-    ids: Memo<str, Option<Arc<SubscriptionId>>>,
-}
-
-/// What the target of a request says.
-#[derive(Debug)]
-struct Target {
-    request_id: Option<Arc<str>>,
-    pid: Option<Arc<str>>,
+    heads: Pool<RequestHead>,
+    recurring: Pool<Recurring>,
 }
 
 /// Heads, and bodies, that a shard finds again by where they stand: the HTTP dissector knows as many in all.
@@ -202,9 +192,8 @@ impl Notifications {
         Notifications {
             rows,
             strings: Interner::new(limit.saturating_mul(2)),
-            heads: Memo::new(limit).with_places(PLACES),
-            recurring: Memo::new(limit).with_places(PLACES),
-            ids: Memo::new(limit),
+            heads: Pool::new(limit, PLACES),
+            recurring: Pool::new(limit, PLACES),
         }
     }
 
@@ -213,7 +202,7 @@ impl Notifications {
         let Some(request) = transaction.request.as_deref().filter(|request| is_notification(request)) else {
             return;
         };
-        let strings = self.strings.bytes() + self.heads.bytes() + self.recurring.bytes() + self.ids.bytes();
+        let strings = self.strings.bytes() + self.heads.bytes() + self.recurring.bytes();
         if !self.rows.has_room(strings, request.last) {
             return;
         }
@@ -240,13 +229,11 @@ impl Notifications {
         request: &Request,
         reply: Option<&Reply>,
     ) -> NotificationRow {
-        let (head, target) = self.head(&request.head);
-        let (said, id) = match &request.ews {
-            Some(Ews::Notification(said)) => {
-                let (said, id) = self.said(said.clone());
-                (Some(said), id)
-            }
-            _ => (None, None),
+        let head =
+            self.heads.of(&request.head, |head| (Arc::clone(head), size_of::<RequestHead>() + head.length()));
+        let said = match &request.ews {
+            Some(Ews::Notification(said)) => Some(self.said(said.clone())),
+            _ => None,
         };
         self.strings.charge(reply.map_or(0, own_bytes));
         NotificationRow {
@@ -257,9 +244,7 @@ impl Notifications {
             last: request.last,
             state: request.state.clone(),
             head,
-            target,
             said,
-            id,
             chunked: request.body.chunked,
             body_length: request.body.length,
             body_digest: request.body.digest,
@@ -280,40 +265,26 @@ impl Notifications {
         }
     }
 
-    fn head(&mut self, head: &Arc<RequestHead>) -> (Arc<RequestHead>, Arc<Target>) {
+    fn said(&mut self, mut said: Notification) -> Notification {
         let strings = &mut self.strings;
-        self.heads.of(head, |head| {
-            let target = Target {
-                request_id: query(&head.target, "id").map(|id| strings.intern(&id.to_ascii_lowercase())),
-                pid: strings.intern_some(query(&head.target, "pid")),
-            };
-            (Arc::clone(head), size_of::<(RequestHead, Target)>() + head.length(), Arc::new(target))
-        })
-    }
-
-    fn said(&mut self, mut said: Notification) -> (Notification, Option<Arc<SubscriptionId>>) {
-        let (strings, ids) = (&mut self.strings, &mut self.ids);
         for mark in [&mut said.previous_watermark, &mut said.watermark] {
             if let Some(Watermark::Opaque(text)) = mark {
                 *text = strings.share(text);
             }
         }
-        let (recurring, id) = self.recurring.of(&said.recurring, |said| {
+        said.recurring = self.recurring.of(&said.recurring, |said| {
             let mut own = Recurring::clone(said);
-            let texts = [&mut own.response_class, &mut own.response_code];
-            texts.into_iter().flatten().for_each(|text| *text = strings.share(text));
-            let mut decoded = None;
-            if let Some(id) = &mut own.subscription_id {
-                (*id, decoded) = ids.of(id, |id| {
-                    let decoded = SubscriptionId::decode(id).map(Arc::new);
-                    let names =
-                        decoded.as_ref().map_or(0, |id| size_of::<SubscriptionId>() + id.server.len());
-                    (Arc::clone(id), id.len() + names, decoded)
-                });
+            let server = own.decoded_id.as_mut().map(|id| &mut id.server);
+            let texts = [&mut own.response_class, &mut own.response_code, &mut own.subscription_id];
+            let mut is_first = true;
+            for text in texts.into_iter().flatten().chain(server) {
+                let shared = strings.share(text);
+                is_first &= Arc::ptr_eq(&shared, text);
+                *text = shared;
             }
-            (Arc::new(own), size_of::<Recurring>(), decoded)
+            (if is_first { Arc::clone(said) } else { Arc::new(own) }, size_of::<Recurring>())
         });
-        (Notification { recurring, ..said }, id)
+        said
     }
 }
 
@@ -330,23 +301,18 @@ fn own_bytes(reply: &Reply) -> usize {
 /// cannot be read counts where the target is Unity Connection's.
 fn is_notification(request: &Request) -> bool {
     let action = request.head.soap_action.as_deref().unwrap_or_default();
-    let by_action = action.len() >= ACTION.len()
-        && action.as_bytes()[action.len() - ACTION.len()..].eq_ignore_ascii_case(ACTION.as_bytes());
-    by_action
-        || matches!(request.ews, Some(Ews::Notification(_)))
+    let by_action = || {
+        action.len() >= ACTION.len()
+            && action.as_bytes()[action.len() - ACTION.len()..].eq_ignore_ascii_case(ACTION.as_bytes())
+    };
+    matches!(request.ews, Some(Ews::Notification(_)))
+        || by_action()
         || (&*request.head.method == "POST"
             && request.head.target.contains("/NotificationService/services/NotificationService"))
 }
 
 /// The last word of the SOAPAction of a push notification.
 const ACTION: &str = "SendNotification";
-
-/// A parameter of the query of a request target.
-fn query<'a>(target: &'a str, name: &str) -> Option<&'a str> {
-    let (_, query) = target.split_once('?')?;
-    let pairs = query.split(['&', ';']).filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
 
 #[cfg(test)]
 mod tests {
@@ -373,13 +339,5 @@ mod tests {
         let seeds = ahash::RandomState::with_seeds(1, 2, 3, 4);
         let hashes: HashSet<u64> = changed.iter().map(|said| seeds.hash_one(said)).collect();
         assert_eq!(hashes.len(), changed.len());
-    }
-
-    #[test]
-    fn parameters_are_found_in_any_order() {
-        let target = "http://cuc:7080/N/services/N?pid=77&id=2348c723-2466";
-        assert_eq!(query(target, "id"), Some("2348c723-2466"));
-        assert_eq!(query(target, "pid"), Some("77"));
-        assert_eq!(query("/N/services/N", "id"), None);
     }
 }

@@ -6,7 +6,7 @@ use super::http::auth::Authorization;
 use super::imap;
 use super::smtp::SmtpReply;
 use super::tls::TlsHandshake;
-use super::{Rpc, Watermark};
+use super::{Rpc, SubscriptionId, Watermark};
 use crate::flow::{Dir, Moment};
 use crate::time::Timestamp;
 
@@ -105,6 +105,8 @@ pub struct RequestHead {
     /// Request target as sent: origin form, absolute form, authority or `*` (RFC 9112, 3.2). Where the head broke off
     /// inside it, its captured part.
     pub target: Box<str>,
+    /// What the target says of a push subscription.
+    pub parameters: Parameters,
     /// Minor version: 0 or 1.
     pub version: u8,
     /// `Host`.
@@ -124,10 +126,22 @@ pub struct RequestHead {
     pub mapi: Option<MapiRequest>,
 }
 
+/// Parameters of the query of a request target by which a listener knows a push subscription.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Parameters {
+    /// `id=`, in lower case.
+    pub id: Option<Arc<str>>,
+    /// `pid=`.
+    pub pid: Option<Arc<str>>,
+}
+
 impl RequestHead {
     /// Bytes of its text.
     pub(crate) fn length(&self) -> usize {
-        self.target.len() + self.header_names.len() + length(&self.proxy_headers)
+        let Parameters { id, pid } = &self.parameters;
+        let parameters = [id, pid].into_iter().flatten().map(|text| text.len()).sum::<usize>();
+        parameters + self.target.len() + self.header_names.len() + length(&self.proxy_headers)
     }
 }
 
@@ -332,6 +346,8 @@ pub struct Recurring {
     pub response_code: Option<Arc<str>>,
     /// Exchange's SubscriptionId, in an error notification from `MessageXml`.
     pub subscription_id: Option<Arc<str>>,
+    /// What it says, unless it is opaque.
+    pub decoded_id: Option<SubscriptionId>,
     /// Whether more events follow at once.
     pub more_events: Option<bool>,
     /// The kinds of events, in order, at most 64; `event_count` has the number of all.

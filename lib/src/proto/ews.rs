@@ -10,9 +10,9 @@ use std::borrow::Cow;
 
 use twox_hash::XxHash3_64;
 
-use super::Watermark;
 use super::event::{Answer, Call, EventKind, Ews, Malformed, Notification, NotificationResult, Recurring};
 use super::xml::{self, Element, Node, NotXml};
+use super::{SubscriptionId, Watermark};
 
 /// Kinds of events that are listed.
 const EVENTS: usize = 64;
@@ -302,14 +302,22 @@ impl Found<'_> {
     fn notification(&mut self) -> Notification {
         let [id, previous, watermark] = self.texts.each_ref().map(Option::as_deref);
         let mut recurring = std::mem::take(&mut self.recurring);
-        recurring.subscription_id = id.map(clip);
         recurring.events = self.events.as_slice().into();
+        recurring.name(id);
         Notification {
             recurring: recurring.into(),
             previous_watermark: previous.map(watermark_of),
             watermark: watermark.map(watermark_of),
             events_digest: self.events_digest,
         }
+    }
+}
+
+impl Recurring {
+    /// Gives it the SubscriptionId.
+    fn name(&mut self, id: Option<&str>) {
+        self.subscription_id = id.map(clip);
+        self.decoded_id = self.subscription_id.as_deref().and_then(SubscriptionId::decode);
     }
 }
 

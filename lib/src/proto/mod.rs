@@ -11,6 +11,7 @@ mod lately;
 mod lines;
 pub mod ntlm;
 mod place;
+mod query;
 pub mod sasl;
 mod secret;
 mod session;
@@ -24,8 +25,8 @@ mod xml;
 pub use dcerpc::{Interface, Rpc};
 pub use event::{
     Answer, Body, Call, Event, EventKind, Ews, Header, Malformed, MapiReply, MapiRequest, Notification,
-    NotificationResult, Recurring, Reply, ReplyHead, Request, RequestHead, ServiceFields, State, Subscribe,
-    Transaction,
+    NotificationResult, Parameters, Recurring, Reply, ReplyHead, Request, RequestHead, ServiceFields, State,
+    Subscribe, Transaction,
 };
 pub use guid::Guid;
 pub use http::Authorization;

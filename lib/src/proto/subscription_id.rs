@@ -28,7 +28,7 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
 const TICKS_1970: i64 = 621_355_968_000_000_000;
 
 /// A decoded SubscriptionId.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SubscriptionId {
     /// The server that owns the subscription and sends its notifications.

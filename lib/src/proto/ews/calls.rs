@@ -2,6 +2,7 @@
 
 use super::{Space, Step, Xml, clip, name};
 use crate::proto::event::{Answer, Call, Subscribe};
+use crate::proto::query::query;
 use crate::proto::xml::Node;
 
 /// Different codes of an answer that are kept.
@@ -68,9 +69,7 @@ impl Answer {
 impl Subscribe {
     /// `id=` of the callback's query: the key by which the listener knows the subscription.
     pub fn id(&self) -> Option<&str> {
-        let (_, query) = self.url.as_deref()?.split_once('?')?;
-        let pairs = query.split(['&', ';']).filter_map(|pair| pair.split_once('='));
-        pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("id")).map(|(_, value)| value)
+        query(self.url.as_deref()?, "id")
     }
 
     /// Host and port of the callback.

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Reading, Texts, clip, watermark_of};
+use super::{Reading, Texts, watermark_of};
 use crate::proto::Watermark;
 use crate::proto::digest::digest;
 use crate::proto::event::{EventKind, Ews, Recurring};
@@ -119,8 +119,9 @@ impl Form {
             if let Some(recurring) = known.find(digest) {
                 return Some(Arc::clone(recurring));
             }
-            let id = Some(clip(plain(id)?));
-            let recurring = Arc::new(Recurring { subscription_id: id, ..like.clone() });
+            let mut recurring = like.clone();
+            recurring.name(Some(plain(id)?));
+            let recurring = Arc::new(recurring);
             known.add(digest, Arc::clone(&recurring));
             Some(recurring)
         })

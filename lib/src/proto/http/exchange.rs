@@ -24,6 +24,8 @@ pub(super) struct Exchange {
     /// First frame of the request.
     first: Moment,
     pub(super) method: Method,
+    /// A head is a line of names and one of values in any case; what a body says is short beside it.
+    pub(super) held: usize,
     pub(super) request: Part<Request>,
     reply: Part<Reply>,
 }
@@ -54,14 +56,6 @@ impl Exchange {
         self.id
     }
 
-    /// A head is a line of names and one of values in any case; what a body says is short beside it.
-    fn held(&self) -> usize {
-        match &self.request {
-            Part::Known(Some(request)) | Part::Done(Some(request)) => request.head.length(),
-            _ => 0,
-        }
-    }
-
     /// Its reply begins.
     pub(super) fn reply_begins(&mut self) {
         self.reply = Part::Begun;
@@ -88,7 +82,7 @@ impl Exchanges {
 
     /// Bytes of the requests that wait.
     pub(super) fn held(&self) -> usize {
-        self.open.iter().map(Exchange::held).sum()
+        self.open.iter().map(|exchange| exchange.held).sum()
     }
 
     /// A request begins.
@@ -104,6 +98,7 @@ impl Exchanges {
             id: self.next,
             first,
             method: Method::Other,
+            held: 0,
             request: Part::Begun,
             reply: reply.map_or(Part::Awaited, |reply| Part::Done(Some(reply))),
         });

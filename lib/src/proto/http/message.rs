@@ -10,7 +10,8 @@ use super::lane::{End, Plan};
 use super::{auth, mapi, proxy};
 use crate::proto::digest::digest;
 use crate::proto::ews::{self, Reading};
-use crate::proto::{Body, Ews, Malformed, ReplyHead, RequestHead, ServiceFields, State};
+use crate::proto::query::query;
+use crate::proto::{Body, Ews, Malformed, Parameters, ReplyHead, RequestHead, ServiceFields, State};
 use crate::time::Timestamp;
 
 /// Whether a request is of interest: one to Exchange, or one that may carry SOAP. With a head that broke off, fields
@@ -54,6 +55,8 @@ pub(super) struct Asked {
     pub(super) method: Method,
     /// What is kept of it, if the request is of interest, and how sound it is.
     pub(super) head: Option<(Arc<RequestHead>, State)>,
+    /// Bytes that are kept of it.
+    pub(super) held: usize,
     pub(super) plan: Plan,
 }
 
@@ -72,9 +75,11 @@ pub(super) fn asked(head: &RawRequest<'_>, is_whole: bool) -> Asked {
         Announced::Unknown | Announced::Conflict => None,
     };
     let keep = reads_request(head.fields).filter(|_| matters);
+    let kept = matters.then(|| kept(head));
     Asked {
         method,
-        head: matters.then(|| (kept(head).into(), soundness(head.is_sound))),
+        held: kept.as_ref().map_or(0, RequestHead::length),
+        head: kept.map(|kept| (kept.into(), soundness(head.is_sound))),
         plan: framing.map_or(Plan::Unknown, |framing| Plan::Body { framing, keep }),
     }
 }
@@ -92,6 +97,10 @@ fn kept(head: &RawRequest<'_>) -> RequestHead {
     RequestHead {
         method: head.method.into(),
         target: head.target.into(),
+        parameters: Parameters {
+            id: query(head.target, "id").map(|id| id.to_ascii_lowercase().into()),
+            pid: query(head.target, "pid").map(Arc::from),
+        },
         version: head.version,
         host: head.fields.text("Host"),
         soap_action: action.map(|action| action.trim_matches('"').into()),

@@ -73,9 +73,9 @@ impl Role for Requests<'_> {
 
 impl Requests<'_> {
     fn asked(&mut self, asked: Asked, first: Moment) -> Plan {
-        let Asked { method, head, plan } = asked;
+        let Asked { method, head, held, plan } = asked;
         if let Some(exchange) = self.exchanges.current() {
-            exchange.method = method;
+            (exchange.method, exchange.held) = (method, held);
             exchange.request = Part::Known(head.map(|(head, state)| {
                 Box::new(Request { first, last: first, state, head, body: Body::default(), ews: None })
             }));
