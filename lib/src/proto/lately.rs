@@ -1,7 +1,7 @@
 //! Things that were read lately, the one that was used last first.
 
-/// At most `N` things.
-pub(super) struct Lately<T, const N: usize>(Vec<T>);
+/// At most `N` things, in boxes: the order changes with nearly every look, and things are large.
+pub(super) struct Lately<T, const N: usize>(Vec<Box<T>>);
 
 impl<T, const N: usize> Lately<T, N> {
     pub(super) const fn new() -> Self {
@@ -19,7 +19,7 @@ impl<T, const N: usize> Lately<T, N> {
     /// Adds one, in the place of the one that was not used for longest.
     pub(super) fn add(&mut self, one: T) {
         self.0.truncate(N - 1);
-        self.0.insert(0, one);
+        self.0.insert(0, Box::new(one));
     }
 
     #[cfg(test)]
