@@ -1,19 +1,22 @@
 //! Large captures for benchmarks.
 //!
 //! A block of traffic is made once, with every care, and then written again and again. Each time
-//! the records' times move on and the sequence numbers are shifted, with checksums kept right by
-//! RFC 1624, so that every repetition holds new connections; those of a flood come from new sources
-//! too. This runs at the speed of a copy.
+//! the records' times move on and the sequence numbers are shifted, so that every repetition holds
+//! new connections; those of a flood come from new sources too, and the watermarks of busy
+//! mailboxes move on. This runs at the speed of a copy.
 
+mod moving;
+
+use self::moving::{MARK, WATERMARK_STEP, watermarks};
 use crate::container::Record;
 use crate::cuc::{Lab, at};
 use crate::link::Link;
 use crate::rng::Rng;
-use crate::site::{CUC, CUC_PORT, Delivery, EXCHANGE, far, near};
+use crate::site::{self, CUC, CUC_PORT, Delivery, EXCHANGE, far, near};
 use crate::tcp::{Conversation, Host, Side, Stack};
 use crate::time::{MICROSECOND, MILLISECOND, Nanos, SECOND};
 use crate::trace::Trace;
-use crate::wire::{self, IpFields, flags, protocol};
+use crate::wire::{self, IpFields};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -22,7 +25,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub enum Kind {
     /// Notifications are 5 % of the bytes, the rest is other traffic; frames of about 700 bytes.
     Mixed,
-    /// Nothing but notifications.
+    /// Nothing but notifications: keep-alives, of which half repeat their watermark and half never do.
     Dense,
     /// A flood of SYNs for the port of notifications, each from another source, in frames of 66 bytes, the smallest that a
     /// SYN with options has.
@@ -56,19 +59,14 @@ pub fn write(kind: Kind, bytes: u64, seed: u64, out: &mut impl Write) -> io::Res
 struct Block {
     bytes: Vec<u8>,
     starts: Vec<usize>,
+    /// Records with watermarks of busy mailboxes, by their starts, and where in them each of these begins.
+    marks: Vec<(usize, usize)>,
     span_us: u64,
     source_step: u32,
 }
 
-/// How far sequence numbers move from one repetition to the next.
-const SEQUENCE_STEP: u32 = 0x1357_9bdf;
-
 /// How far the sources of a flood move: beyond those of one repetition.
 const SOURCE_STEP: u32 = 1 << 17;
-
-/// Where the headers of IPv4 and TCP begin in an Ethernet frame.
-const IP: usize = 14;
-const TCP: usize = IP + 20;
 
 impl Block {
     fn new(kind: Kind, seed: u64) -> Self {
@@ -87,8 +85,13 @@ impl Block {
         }
         lab.trace.sort();
         let source_step = if kind == Kind::Tiny { SOURCE_STEP } else { 0 };
-        let mut block =
-            Self { bytes: Vec::new(), starts: Vec::new(), span_us: span / MICROSECOND, source_step };
+        let mut block = Self {
+            bytes: Vec::new(),
+            starts: Vec::new(),
+            marks: Vec::new(),
+            span_us: span / MICROSECOND,
+            source_step,
+        };
         for packet in &lab.trace.packets {
             let mut frame = Link::Ethernet.wrap(packet, 0);
             // Ethernet's minimum, without the checksum.
@@ -100,6 +103,11 @@ impl Block {
 
     fn push(&mut self, record: &Record) {
         self.starts.push(self.bytes.len());
+        if let [previous, last] = watermarks(&record.data)[..]
+            && record.data[previous..][..MARK] != record.data[last..][..MARK]
+        {
+            self.marks.extend([previous, last].map(|mark| (self.bytes.len(), mark)));
+        }
         let seconds = (record.time / SECOND) as u32;
         let micros = (record.time % SECOND / MICROSECOND) as u32;
         let length = record.data.len() as u32;
@@ -122,8 +130,11 @@ impl Block {
         for &start in &self.starts {
             let end = start + 16 + read_length(&self.bytes[start..]);
             let record = &mut self.bytes[start..end];
-            move_time(record, self.span_us);
-            move_segment(&mut record[16..], self.source_step);
+            moving::time(record, self.span_us);
+            moving::segment(&mut record[16..], self.source_step);
+        }
+        for &(start, mark) in &self.marks {
+            moving::watermark(&mut self.bytes[start + 16..], mark);
         }
     }
 }
@@ -132,53 +143,20 @@ fn read_length(record: &[u8]) -> usize {
     u32::from_le_bytes([record[8], record[9], record[10], record[11]]) as usize
 }
 
-fn move_time(record: &mut [u8], span_us: u64) {
-    let field = |at: usize| {
-        u64::from(u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]))
-    };
-    let moment = field(0) * 1_000_000 + field(4) + span_us;
-    record[0..4].copy_from_slice(&((moment / 1_000_000) as u32).to_le_bytes());
-    record[4..8].copy_from_slice(&((moment % 1_000_000) as u32).to_le_bytes());
-}
-
-/// Shifts sequence and acknowledgment numbers of a TCP segment in an Ethernet frame, and its source.
-fn move_segment(frame: &mut [u8], source_step: u32) {
-    const CHECKSUM: usize = TCP + 16;
-    if frame[IP] != 0x45 || frame[IP + 9] != protocol::TCP {
-        return;
-    }
-    shift(frame, TCP + 4, SEQUENCE_STEP, &[CHECKSUM]);
-    if frame[TCP + 13] & flags::ACK != 0 {
-        shift(frame, TCP + 8, SEQUENCE_STEP, &[CHECKSUM]);
-    }
-    shift(frame, IP + 12, source_step, &[IP + 10, CHECKSUM]);
-}
-
-/// Adds the step to the number at `at` and corrects the checksums (RFC 1624, equation 3).
-fn shift(frame: &mut [u8], at: usize, step: u32, checksums: &[usize]) {
-    let old = [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
-    let new = u32::from_be_bytes(old).wrapping_add(step).to_be_bytes();
-    frame[at..at + 4].copy_from_slice(&new);
-    let half = |bytes: [u8; 4], index: usize| u32::from(u16::from_be_bytes([bytes[index], bytes[index + 1]]));
-    for &checksum in checksums {
-        let mut sum = u32::from(!u16::from_be_bytes([frame[checksum], frame[checksum + 1]]));
-        for index in [0, 2] {
-            sum += (!half(old, index) & 0xffff) + half(new, index);
-        }
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        frame[checksum..checksum + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
-    }
-}
-
-/// One keep-alive of each of so many subscriptions.
+/// One keep-alive of each of so many subscriptions, every second one of a busy mailbox.
 fn notifications(lab: &mut Lab, count: u64, span: Nanos) {
     for place in 0..count {
         let octet = 11 + (place % 16) as u8;
         let source = IpAddr::V4(Ipv4Addr::new(10, 10, 20, octet));
         let how = Delivery::direct(far(source, Stack::Windows), near(CUC, Stack::Linux), CUC_PORT);
         let mut subscription = lab.subscribe(at(0, 0) - 90_000 * SECOND, &how);
-        lab.keep_alive(&mut subscription, at(0, 0) + place * span / count);
+        let moment = at(0, 0) + place * span / count;
+        if place % 2 == 0 {
+            lab.keep_alive(&mut subscription, moment);
+        } else {
+            let body = subscription.busy_body(moment, WATERMARK_STEP);
+            lab.post(&subscription, site::Kind::KeepAlive, body.into_bytes(), moment, &how);
+        }
     }
 }
 
@@ -298,12 +276,13 @@ fn literals(trace: &mut Trace, span: Nanos, count: u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::moving::IP;
     use super::*;
-    use crate::wire::Segment;
+    use crate::wire::{Segment, protocol};
 
     #[test]
     fn repetitions_have_the_checksums_that_fresh_packets_would_have() {
-        for kind in [Kind::Mixed, Kind::Tiny] {
+        for kind in [Kind::Mixed, Kind::Dense, Kind::Tiny] {
             let mut block = Block::new(kind, 7);
             for _ in 0..3 {
                 block.advance();
@@ -318,6 +297,22 @@ mod tests {
                 }
             }
             assert!(checked > 1000);
+        }
+    }
+
+    #[test]
+    fn watermarks_of_busy_mailboxes_follow_each_other() {
+        let mut block = Block::new(Kind::Dense, 7);
+        assert_eq!(block.marks.len(), 3_000, "two of every second subscription");
+        let texts = |block: &Block| -> Vec<String> {
+            let text = |&(start, mark): &(usize, usize)| &block.bytes[start + 16 + mark..][..MARK];
+            block.marks.iter().map(|mark| String::from_utf8(text(mark).to_vec()).unwrap()).collect()
+        };
+        let before = texts(&block);
+        block.advance();
+        for (before, after) in before.chunks(2).zip(texts(&block).chunks(2)) {
+            assert_eq!(before[1], after[0]);
+            assert_ne!(after[0], after[1]);
         }
     }
 

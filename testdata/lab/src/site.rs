@@ -172,6 +172,13 @@ impl Subscription {
         self.counter += 7;
     }
 
+    /// The body of a keep-alive after which the mailbox's history is so much further.
+    pub fn busy_body(&mut self, at: Nanos, step: u64) -> String {
+        let previous = ews::watermark(&self.database, self.counter);
+        self.counter += step;
+        notice(self, at, previous, vec![(Event::Status, ews::watermark(&self.database, self.counter))], false)
+    }
+
     /// The body of a keep-alive.
     pub fn idle_body(&self, at: Nanos) -> String {
         let mark = ews::watermark(&self.database, self.counter);
