@@ -63,11 +63,14 @@ impl Timestamp {
     pub fn from_http_date(text: &str) -> Option<Self> {
         const MONTHS: [&str; 12] =
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let (_, date) = text.trim().split_once(", ")?;
-        let mut parts = date.split(' ');
+        let (_, date) = text.trim().split_once(',')?;
+        let mut parts = date.strip_prefix(' ')?.split(' ');
         let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let month = MONTHS.iter().position(|name| *name == month)? + 1;
-        (parts.next() == Some("GMT")).then(|| format!("{year}-{month:02}-{day}T{time}Z").parse().ok())?
+        let date = [year.parse().ok()?, month as i64, day.parse().ok()?];
+        let mut time = time.split(':').map(|part| part.parse().ok());
+        let of_day = [time.next()??, time.next()??, time.next()??];
+        (time.next().is_none() && parts.next() == Some("GMT")).then(|| from_civil(date, of_day, 0))?
     }
 
     /// For a sentence: date and time of day with milliseconds, `2014-06-29 15:25:44.298 UTC`.
@@ -135,19 +138,29 @@ fn parse_utc(text: &str) -> Option<Timestamp> {
     let (hour, minute) = (time.next()?.parse::<i64>().ok()?, time.next()?.parse::<i64>().ok()?);
     let (second, fraction) = time.next().map_or(("0", ""), |s| s.split_once('.').unwrap_or((s, "")));
     let second = second.parse::<i64>().ok()?;
-    if date.next().is_some() || time.next().is_some() || fraction.len() > 9 {
+    let is_fraction = fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if date.next().is_some() || time.next().is_some() || !is_fraction {
         return None;
     }
+    let nanos = format!("{fraction:0<9}").parse().ok()?;
+    from_civil([year, month, day], [hour, minute, second], nanos)
+}
+
+/// A date and a time of day in UTC, where there is such a time.
+fn from_civil(
+    [year, month, day]: [i64; 3],
+    [hour, minute, second]: [i64; 3],
+    nanos: i64,
+) -> Option<Timestamp> {
     let in_range = (1..=12).contains(&month)
         && (1..=31).contains(&day)
         && (0..24).contains(&hour)
         && (0..60).contains(&minute)
         && (0..=60).contains(&second)
         && (1678..2262).contains(&year);
-    if !in_range || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+    if !in_range {
         return None;
     }
-    let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
     let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
     let era = y.div_euclid(400);
     let yoe = y.rem_euclid(400);
@@ -266,9 +279,14 @@ mod tests {
     fn the_date_of_a_reply_is_read_in_the_form_that_servers_must_send() {
         let read = Timestamp::from_http_date;
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), "1994-11-06T08:49:37Z".parse().ok());
-        for wrong in
-            ["", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994"]
-        {
+        for wrong in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sun,06 Nov 1994 08:49:37 GMT",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
