@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Guid;
+use super::subscription_id::BASE64;
 
 /// A place in the event history of a mailbox database. One with a known layout is kept decoded, in a third of the room
 /// and where the notification is; its text is written again when it is asked for.
@@ -40,7 +41,11 @@ impl Watermark {
         // Of the longest, version 1, as many as base64 asks for.
         let mut bytes = [0; 30];
         let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
-        let (version, rest) = bytes.get(..length)?.split_first_chunk()?;
+        Self::of_layout(bytes.get(..length)?)
+    }
+
+    fn of_layout(bytes: &[u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first_chunk()?;
         match (u32::from_le_bytes(*version), rest) {
             (0, [counter @ .., 1]) => Some(Watermark::Counter(u64::from_le_bytes(counter.try_into().ok()?))),
             (1, [place @ .., 1]) => {
@@ -56,7 +61,9 @@ impl Watermark {
     pub fn database(&self) -> Option<Guid> {
         match self {
             Watermark::Database { database, .. } => Some(*database),
-            Watermark::Counter(_) | Watermark::Opaque(_) => None,
+            Watermark::Counter(_) => None,
+            // Without its padding the text would be another one when it is written again.
+            Watermark::Opaque(text) => Self::of_layout(&BASE64.decode(&**text).ok()?)?.database(),
         }
     }
 }
@@ -92,6 +99,8 @@ mod tests {
         let watermark = Watermark::read("AQAAAKTNbp9vkO5BXnfV7rKvKaKS0yELAAAAAAE=");
         assert_eq!(watermark.database().unwrap().to_string(), "9f6ecda4-906f-41ee-5e77-d5eeb2af29a2");
         assert!(matches!(watermark, Watermark::Database { counter: 0x0b21_d392, .. }));
+        let unpadded = Watermark::read("AQAAAKTNbp9vkO5BXnfV7rKvKaKS0yELAAAAAAE");
+        assert_eq!(unpadded.database(), watermark.database());
     }
 
     #[test]
