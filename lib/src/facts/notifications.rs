@@ -148,6 +148,11 @@ impl NotificationRow {
         self.said.as_ref()?.watermark.as_ref()
     }
 
+    /// The mailbox database that it names.
+    pub fn database(&self) -> Option<Guid> {
+        self.watermark()?.database()
+    }
+
     /// Kinds of the events, at most 64.
     pub fn events(&self) -> &[EventKind] {
         self.recurring().map_or(&[], |said| &said.events)
@@ -179,7 +184,7 @@ pub(crate) struct Notifications {
     recurring: Pool<Recurring>,
 }
 
-/// Heads, and bodies, that a shard finds again by where they stand: the HTTP dissector knows as many in all.
+/// Heads, and what notifications have in common, that a shard finds again by where they stand: the HTTP dissector knows as many in all.
 const PLACES: usize = 2048;
 /// What a row costs without its strings, which are counted for themselves.
 const ROW_BYTES: u64 = 320;

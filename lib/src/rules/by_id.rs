@@ -52,16 +52,12 @@ impl ById {
 
 impl Group {
     fn new(first: &NotificationRow) -> Self {
-        Group { rows: Vec::new(), source: first.source.ip, database: database(first), changes: [false; 2] }
+        Group { rows: Vec::new(), source: first.source.ip, database: first.database(), changes: [false; 2] }
     }
 
     fn add(&mut self, place: usize, row: &NotificationRow) {
         self.rows.push(place);
         self.changes[Change::Source as usize] |= self.source != row.source.ip;
-        self.changes[Change::Database as usize] |= self.database != database(row);
+        self.changes[Change::Database as usize] |= self.database != row.database();
     }
-}
-
-fn database(row: &NotificationRow) -> Option<Guid> {
-    row.watermark()?.database()
 }

@@ -133,13 +133,13 @@ impl Lab {
     pub fn message_part(&mut self, subscription: &mut Subscription, at: Nanos, more: bool) -> Sent {
         const EVENTS: [Event; 5] =
             [Event::NewMail, Event::Created, Event::Modified, Event::Moved, Event::Deleted];
-        let previous = ews::watermark(&subscription.database, subscription.counter);
+        let previous = subscription.watermark();
         let count = self.trace.rng.between(1, 4);
         let mut events = Vec::new();
         for _ in 0..count {
             subscription.counter += self.trace.rng.between(1, 5);
             let event = EVENTS[self.trace.rng.between(0, 5) as usize];
-            events.push((event, ews::watermark(&subscription.database, subscription.counter)));
+            events.push((event, subscription.watermark()));
         }
         let body = notice(subscription, at, previous, events, more);
         subscription.last = Some((Kind::Message, body.clone()));

@@ -174,15 +174,19 @@ impl Subscription {
 
     /// The body of a keep-alive after which the mailbox's history is so much further.
     pub fn busy_body(&mut self, at: Nanos, step: u64) -> String {
-        let previous = ews::watermark(&self.database, self.counter);
+        let previous = self.watermark();
         self.counter += step;
-        notice(self, at, previous, vec![(Event::Status, ews::watermark(&self.database, self.counter))], false)
+        notice(self, at, previous, vec![(Event::Status, self.watermark())], false)
     }
 
     /// The body of a keep-alive.
     pub fn idle_body(&self, at: Nanos) -> String {
-        let mark = ews::watermark(&self.database, self.counter);
-        notice(self, at, mark.clone(), vec![(Event::Status, mark)], false)
+        notice(self, at, self.watermark(), vec![(Event::Status, self.watermark())], false)
+    }
+
+    /// Where the mailbox's history is.
+    pub(crate) fn watermark(&self) -> String {
+        ews::watermark(&self.database, self.counter)
     }
 }
 

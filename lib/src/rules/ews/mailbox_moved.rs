@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use super::codes::Class;
 use super::{about, by_server, calls, tally};
 use crate::facts::{EwsRow, NotificationRow};
-use crate::proto::Guid;
 use crate::rules::by_id::Change;
 use crate::rules::words::counted;
 use crate::rules::{Confidence, Context, Draft, Findings, SubjectKind, View};
@@ -68,7 +67,7 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
     let mut changes: BTreeMap<IpAddr, Vec<(&NotificationRow, &NotificationRow)>> = BTreeMap::new();
     for rows in view.changing(Change::Database) {
         for (before, row) in rows.iter().zip(&rows[1..]) {
-            if let (Some(old), Some(new)) = (database(before), database(row))
+            if let (Some(old), Some(new)) = (before.database(), row.database())
                 && old != new
             {
                 changes.entry(row.source.ip).or_default().push((before, row));
@@ -97,8 +96,4 @@ fn databases(view: &View<'_>, out: &mut Findings<'_>) {
                 .evidence(view, Some(after.flow), after.last, "first watermark of the new one")
         }));
     }
-}
-
-fn database(row: &NotificationRow) -> Option<Guid> {
-    row.watermark()?.database()
 }
